@@ -1,0 +1,58 @@
+"""From images to network input, by the one rule that training and inference share, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import SimpleITK as sitk
+
+from LightSegLib.errors import BundleError
+from LightSegLib.preprocess.head import HeadVolume
+from LightSegLib.preprocess.slices import BrainSlices
+
+__all__ = ["BrainSlices", "HeadVolume", "Prepared", "Preprocessor", "build_preprocessor"]
+
+
+class Prepared(Protocol):
+    """What a preprocessor hands to the engine."""
+
+    @property
+    def array(self) -> np.ndarray:
+        """Network input, float32 (n, c, *spatial)."""
+
+    def restore(self, probabilities: np.ndarray) -> list[sitk.Image]:
+        """Bring (n, k, *spatial) back as k float32 images on the grid of the input."""
+
+
+class Preprocessor(Protocol):
+    """A task's way from images to network input."""
+
+    @property
+    def needs_brain(self) -> bool:
+        """Whether `prepare` needs a brain mask."""
+
+    def prepare(self, images: Mapping[str, sitk.Image], *, brain: sitk.Image | None = None) -> Prepared:
+        """Prepare LPS-oriented images that share one grid."""
+
+
+def build_preprocessor(settings: Mapping[str, Any], channels: Sequence[str]) -> Preprocessor:
+    """Build the preprocessor that a bundle's `preprocessing` section describes, for its input `channels` in order."""
+    try:
+        kind = settings["kind"]
+        if kind == "brain_slices":
+            height, width = settings["canvas"]
+            return BrainSlices(
+                channels=tuple(channels),
+                normalization=tuple(settings["normalization"][name] for name in channels),
+                spacing_mm=float(settings["spacing_mm"]),
+                canvas=(int(height), int(width)),
+                neighbor_mm=float(settings["neighbor_mm"]),
+            )
+        if kind == "head_volume":
+            (channel,) = channels
+            return HeadVolume(channel=channel, spacing_mm=float(settings["spacing_mm"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"the bundle's preprocessing section is incomplete or malformed ({error!r}): reinstall it") from error
+    raise BundleError(f"unknown preprocessing {kind!r}; known: brain_slices, head_volume")
