@@ -1,0 +1,127 @@
+"""What `metadata.json` of a bundle must say, checked in plain Python and turned into typed parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from LightSegLib.errors import BundleError
+from LightSegLib.segments import Code, Segment, Terminology
+
+__all__ = ["FORMAT_VERSION", "MODEL_FILES", "InputChannel", "read_hashes", "read_inputs", "read_segments", "require"]
+
+# Raised whenever an older LightSeg would misread a newer bundle.
+FORMAT_VERSION = 1
+
+# The files without which no engine can run; the model card and the like are optional.
+MODEL_FILES = ("model.bin", "model.safetensors", "model.xml")
+
+_KIND_NAMES = {dict: "an object", list: "a list", str: "a text", int: "a whole number", bool: "true or false"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputChannel:
+    """A named input volume of a bundle.
+
+    `patterns` are shell-style patterns, matched without regard to case against the name of a file or node, that make
+    this channel the likely one. `modality` is the DICOM modality ("MR", "CT").
+    """
+
+    name: str
+    required: bool
+    modality: str
+    patterns: tuple[str, ...]
+
+
+def require(section: Mapping[str, Any], key: str, kind: type, *, where: str) -> Any:
+    """Return `section[key]` if it is a `kind`.
+
+    `where` names the file and section in the message. Errors: BundleError naming the key, what was found and what
+    belongs there.
+    """
+    if not isinstance(section, Mapping):
+        raise BundleError(f"{where} must be an object, got {section!r}: export the bundle again")
+    if key not in section:
+        raise BundleError(f"{where} lacks '{key}': reinstall LightSeg or export the bundle again")
+    value = section[key]
+    # bool is a subclass of int, but `"value": true` is no label value.
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        expected = _KIND_NAMES.get(kind, kind.__name__)
+        raise BundleError(f"{where}: '{key}' must be {expected}, got {value!r}: export the bundle again")
+    return value
+
+
+def read_inputs(section: Mapping[str, Any], *, where: str) -> tuple[InputChannel, ...]:
+    """Return the named inputs in the order of the metadata; at least one is required, names are unique."""
+    entries = require(section, "inputs", list, where=where)
+    inputs = []
+    for number, entry in enumerate(entries):
+        place = f"{where}, input {number + 1}"
+        inputs.append(
+            InputChannel(
+                name=require(entry, "name", str, where=place),
+                required=require(entry, "required", bool, where=place),
+                modality=require(entry, "modality", str, where=place),
+                patterns=tuple(require(entry, "patterns", list, where=place)),
+            )
+        )
+    names = [channel.name for channel in inputs]
+    if len(set(names)) != len(names):
+        raise BundleError(f"{where} names an input twice ({', '.join(names)}): export the bundle again")
+    if not any(channel.required for channel in inputs):
+        raise BundleError(f"{where} has no required input: export the bundle again")
+    return tuple(inputs)
+
+
+def read_segments(section: Mapping[str, Any], *, where: str) -> tuple[Segment, ...]:
+    """Return the segments a bundle writes; values are unique and positive, colors are red, green, blue in 0..255."""
+    entries = require(section, "labels", list, where=where)
+    segments = []
+    for number, entry in enumerate(entries):
+        place = f"{where}, label {number + 1}"
+        color = require(entry, "color", list, where=place)
+        if len(color) != 3 or not all(isinstance(part, int) and 0 <= part <= 255 for part in color):
+            raise BundleError(f"{place}: 'color' must be three whole numbers from 0 to 255, got {color!r}")
+        segments.append(
+            Segment(
+                value=require(entry, "value", int, where=place),
+                name=require(entry, "name", str, where=place),
+                color=(color[0], color[1], color[2]),
+                terminology=Terminology(
+                    category=_read_code(require(entry, "category", dict, where=place), where=place),
+                    type=_read_code(require(entry, "type", dict, where=place), where=place),
+                    modifier=_read_optional_code(entry, "modifier", where=place),
+                    anatomic_region=_read_optional_code(entry, "anatomic_region", where=place),
+                ),
+            )
+        )
+    values = [segment.value for segment in segments]
+    if not values or len(set(values)) != len(values) or min(values) < 1:
+        raise BundleError(f"{where}: label values must be different and above 0, got {values}")
+    return tuple(segments)
+
+
+def read_hashes(section: Mapping[str, Any], *, where: str) -> dict[str, str]:
+    """Return file name -> sha256 (hexadecimal); names are plain, so that no bundle reaches outside its folder."""
+    hashes = require(section, "files", dict, where=where)
+    for file_name in hashes:
+        require(hashes, file_name, str, where=f"{where}, files")
+        if "/" in file_name or "\\" in file_name or file_name in ("", ".", ".."):
+            raise BundleError(f"{where} lists '{file_name}', which is not a plain file name: do not use this bundle")
+    for file_name in MODEL_FILES:
+        if file_name not in hashes:
+            raise BundleError(f"{where} lists no hash of {file_name}: export the bundle again")
+    return dict(hashes)
+
+
+def _read_code(entry: Mapping[str, Any], *, where: str) -> Code:
+    return Code(
+        scheme=require(entry, "scheme", str, where=where),
+        value=require(entry, "value", str, where=where),
+        meaning=require(entry, "meaning", str, where=where),
+    )
+
+
+def _read_optional_code(entry: Mapping[str, Any], key: str, *, where: str) -> Code | None:
+    if entry.get(key) is None:
+        return None
+    return _read_code(require(entry, key, dict, where=where), where=f"{where}, {key}")

@@ -1,0 +1,111 @@
+"""Which engine runs a bundle on this machine, and why."""
+
+from importlib.util import find_spec
+
+from LightSegLib.bundles import Bundle
+from LightSegLib.engines.base import Engine
+from LightSegLib.engines.self_test import check_engine
+from LightSegLib.errors import EngineError, MissingDependencyError
+
+__all__ = ["DEVICES", "ENGINES", "available_devices", "create_engine"]
+
+ENGINES = ("auto", "openvino", "pytorch")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def available_devices() -> dict[str, tuple[str, ...]]:
+    """Return the devices of each installed engine, the fastest first; an engine that does not load has none."""
+    return {"openvino": ("cpu",) if _has_openvino() else (), "pytorch": _pytorch_devices()}
+
+
+def create_engine(
+    bundle: Bundle, *, engine: str = "auto", device: str = "auto", threads: int | None = None
+) -> Engine:
+    """Make the engine that runs `bundle`.
+
+    `auto` takes PyTorch on CUDA or MPS if it sees one that passes the bundle's numerical self-test, else OpenVINO on
+    the CPU, else PyTorch on the CPU; the engine's `reason` says which and why. `threads` limits the CPU threads.
+    Errors: EngineError for an unknown or absent device or engine, MissingDependencyError for an engine that is not
+    installed.
+    """
+    _check_choice("engine", engine, ENGINES)
+    _check_choice("device", device, DEVICES)
+    if threads is not None and threads < 1:
+        raise EngineError(f"The number of threads must be 1 or more, got {threads}")
+    if engine == "openvino":
+        if device not in ("auto", "cpu"):
+            raise EngineError(f"OpenVINO runs on the CPU only, not on {device}: use --engine pytorch or --device cpu")
+        return _openvino(bundle, threads, "asked for")
+    if engine == "pytorch" or device in ("cuda", "mps"):
+        return _asked_pytorch(bundle, device, threads)
+    return _automatic(bundle, device, threads)
+
+
+def _asked_pytorch(bundle: Bundle, device: str, threads: int | None) -> Engine:
+    devices = _pytorch_devices()
+    if not devices:
+        raise MissingDependencyError(
+            "The PyTorch engine needs torch and safetensors: run `pip install lightseg[pytorch]`, or use "
+            "--engine openvino --device cpu"
+        )
+    chosen = devices[0] if device == "auto" else device
+    if chosen not in devices:
+        raise EngineError(
+            f"PyTorch sees no {chosen} device here, only {', '.join(devices)}: use --device cpu, or install a driver "
+            f"and a PyTorch build that fit"
+        )
+    reason = "asked for" if device != "auto" else f"PyTorch was asked for, {chosen} is its fastest device here"
+    return _verified(bundle, _pytorch(bundle, chosen, threads, reason))
+
+
+def _automatic(bundle: Bundle, device: str, threads: int | None) -> Engine:
+    refused = ""
+    gpu = next((name for name in _pytorch_devices() if name != "cpu"), None) if device == "auto" else None
+    if gpu is not None:
+        try:
+            return _verified(bundle, _pytorch(bundle, gpu, threads, f"PyTorch sees a {gpu} device"))
+        except EngineError as error:
+            refused = f"{gpu} was refused ({error}); "
+    why_cpu = f"{refused}no usable GPU" if device == "auto" else "the CPU was asked for"
+    if _has_openvino():
+        return _openvino(bundle, threads, f"{why_cpu}, OpenVINO is the fastest on the CPU")
+    if "cpu" in _pytorch_devices():
+        return _pytorch(bundle, "cpu", threads, f"{why_cpu}, and OpenVINO is not installed")
+    raise MissingDependencyError("No inference engine is installed: run `pip install openvino`")
+
+
+def _verified(bundle: Bundle, engine: Engine) -> Engine:
+    # A GPU library with a wrong kernel gives a plausible, wrong mask (PyTorch 2.9 with cuDNN 9.8 did): test each
+    # time, one small input costs milliseconds. The CPU engines are tested by `lightseg doctor` and at export.
+    if engine.device != "cpu":
+        check_engine(bundle, engine)
+    return engine
+
+
+def _check_choice(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise EngineError(f"Unknown {what} '{value}'; known: {', '.join(known)}")
+
+
+def _openvino(bundle: Bundle, threads: int | None, reason: str) -> Engine:
+    from LightSegLib.engines.openvino import OpenVinoEngine
+
+    return OpenVinoEngine(bundle, threads=threads, reason=reason)
+
+
+def _pytorch(bundle: Bundle, device: str, threads: int | None, reason: str) -> Engine:
+    from LightSegLib.engines.pytorch import PyTorchEngine
+
+    return PyTorchEngine(bundle, device=device, threads=threads, reason=reason)
+
+
+def _has_openvino() -> bool:
+    return find_spec("openvino") is not None
+
+
+def _pytorch_devices() -> tuple[str, ...]:
+    if find_spec("torch") is None or find_spec("safetensors") is None:
+        return ()
+    from LightSegLib.engines.pytorch import pytorch_devices
+
+    return pytorch_devices()
