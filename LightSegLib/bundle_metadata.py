@@ -79,24 +79,27 @@ def read_segments(section: Mapping[str, Any], *, where: str) -> tuple[Segment, .
     for number, entry in enumerate(entries):
         place = f"{where}, label {number + 1}"
         color = require(entry, "color", list, where=place)
-        if len(color) != 3 or not all(isinstance(part, int) and 0 <= part <= 255 for part in color):
-            raise BundleError(f"{place}: 'color' must be three whole numbers from 0 to 255, got {color!r}")
-        segments.append(
-            Segment(
-                value=require(entry, "value", int, where=place),
-                name=require(entry, "name", str, where=place),
-                color=(color[0], color[1], color[2]),
-                terminology=Terminology(
-                    category=_read_code(require(entry, "category", dict, where=place), where=place),
-                    type=_read_code(require(entry, "type", dict, where=place), where=place),
-                    modifier=_read_optional_code(entry, "modifier", where=place),
-                    anatomic_region=_read_optional_code(entry, "anatomic_region", where=place),
-                ),
+        if len(color) != 3 or not all(isinstance(part, int) for part in color):
+            raise BundleError(f"{place}: 'color' must be three whole numbers, got {color!r}: export the bundle again")
+        try:
+            segments.append(
+                Segment(
+                    value=require(entry, "value", int, where=place),
+                    name=require(entry, "name", str, where=place),
+                    color=(color[0], color[1], color[2]),
+                    terminology=Terminology(
+                        category=_read_code(require(entry, "category", dict, where=place), where=place),
+                        type=_read_code(require(entry, "type", dict, where=place), where=place),
+                        modifier=_read_optional_code(entry, "modifier", where=place),
+                        anatomic_region=_read_optional_code(entry, "anatomic_region", where=place),
+                    ),
+                )
             )
-        )
+        except ValueError as error:
+            raise BundleError(f"{place}: {error}; export the bundle again") from error
     values = [segment.value for segment in segments]
-    if not values or len(set(values)) != len(values) or min(values) < 1:
-        raise BundleError(f"{where}: label values must be different and above 0, got {values}")
+    if not values or len(set(values)) != len(values):
+        raise BundleError(f"{where}: labels must have different values, got {values}: export the bundle again")
     return tuple(segments)
 
 

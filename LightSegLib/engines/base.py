@@ -1,30 +1,34 @@
 """What an inference engine is, whatever runs below it."""
 
-from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
 
 from LightSegLib.errors import EngineError
 
-__all__ = ["Engine", "check_batch", "predict_in_parts"]
+__all__ = ["Engine", "check_batch", "is_out_of_memory"]
 
 
 class Engine(Protocol):
     """Runs one bundle's network.
 
-    `name` is "openvino" or "pytorch", `device` "cpu", "cuda" or "mps", `reason` says in a sentence what was chosen
-    and why.
+    `name` is "openvino" or "pytorch", `device` "cpu", "cuda" or "mps".
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Which engine this is."""
+        ...
 
     @property
-    def device(self) -> str: ...
+    def device(self) -> str:
+        """Where it computes."""
+        ...
 
     @property
-    def reason(self) -> str: ...
+    def reason(self) -> str:
+        """What was chosen, and why."""
+        ...
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Return float32 logits (n, k, *spatial) of a float32 batch (n, c, *spatial), for any n above 0.
@@ -45,9 +49,7 @@ def check_batch(batch: np.ndarray, *, dimensions: int, channels: int, bundle: st
     return np.ascontiguousarray(batch, dtype=np.float32)
 
 
-def predict_in_parts(
-    batch: np.ndarray, *, size: int, predict: Callable[[np.ndarray], np.ndarray]
-) -> Iterator[np.ndarray]:
-    """Yield `predict` of consecutive parts of at most `size` items of (n, c, *spatial), in order."""
-    for start in range(0, len(batch), size):
-        yield predict(batch[start : start + size])
+def is_out_of_memory(error: Exception) -> bool:
+    """Tell whether a back end's RuntimeError says that memory ran out; each words it differently."""
+    text = str(error).lower()
+    return any(words in text for words in ("out of memory", "allocate memory", "bad_alloc", "bad allocation"))

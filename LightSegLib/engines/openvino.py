@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from LightSegLib.bundles import Bundle
-from LightSegLib.engines.base import check_batch, predict_in_parts
+from LightSegLib.engines.base import check_batch, is_out_of_memory
 from LightSegLib.errors import EngineError, MissingDependencyError
 
 if TYPE_CHECKING:
     import openvino
 
-__all__ = ["OpenVinoEngine"]
-
-# Items of one inference if the bundle's tiling names no batch.
-DEFAULT_BATCH = 1
+__all__ = ["OpenVinoEngine", "cpu_name"]
 
 
 class OpenVinoEngine:
     """Runs a bundle's `model.xml` on the CPU; the model is compiled once, when the engine is made.
 
-    `threads` limits the CPU threads (default: all that this process may use). Errors: MissingDependencyError without
-    the openvino package, EngineError if the model cannot be compiled.
+    `threads` limits the CPU threads (default: one per core). Errors: MissingDependencyError without the openvino
+    package, EngineError if the model cannot be compiled.
     """
 
     name = "openvino"
@@ -33,7 +30,6 @@ class OpenVinoEngine:
     def __init__(self, bundle: Bundle, *, threads: int | None = None, reason: str = "asked for") -> None:
         self.reason = reason
         self._bundle_name = bundle.name
-        self._batch = int(bundle.tiling.get("batch", DEFAULT_BATCH))
         self._compiled = _compile(bundle, threads=threads)
         shape = self._compiled.input(0).get_partial_shape()
         self._dimensions = len(shape)
@@ -41,53 +37,76 @@ class OpenVinoEngine:
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Return float32 logits (n, k, *spatial) of a float32 batch (n, c, *spatial); see `Engine.predict`."""
-        batch = check_batch(
-            batch, dimensions=self._dimensions, channels=self._channels, bundle=self._bundle_name
-        )
-        request = self._compiled.create_infer_request()
+        import openvino
 
-        def infer(part: np.ndarray) -> np.ndarray:
-            try:
-                # The request reuses its output memory for the next part: copy it out.
-                return np.array(request.infer([part], share_inputs=True)[0])
-            except RuntimeError as error:
-                raise EngineError(_explain(error, part.shape, self._bundle_name)) from error
+        batch = check_batch(batch, dimensions=self._dimensions, channels=self._channels, bundle=self._bundle_name)
+        parts: list[np.ndarray | None] = [None] * len(batch)
 
-        return np.concatenate(list(predict_in_parts(batch, size=self._batch, predict=infer)))
+        def keep(request: openvino.InferRequest, index: int) -> None:
+            # The request's output memory serves the next item: copy it out.
+            parts[index] = np.array(request.get_output_tensor(0).data)
+
+        queue = openvino.AsyncInferQueue(self._compiled)
+        queue.set_callback(keep)
+        try:
+            # One item each: the shape never changes, so OpenVINO prepares its kernels once.
+            for index in range(len(batch)):
+                queue.start_async([batch[index : index + 1]], index, share_inputs=True)
+            queue.wait_all()
+        except RuntimeError as error:
+            raise EngineError(_explain(error, batch.shape[1:], self._bundle_name)) from error
+        return np.concatenate([part for part in parts if part is not None])
+
+
+def cpu_name() -> str:
+    """Return what OpenVINO calls this machine's CPU."""
+    import openvino
+
+    return str(openvino.Core().get_property("CPU", "FULL_DEVICE_NAME")).strip()
 
 
 def _compile(bundle: Bundle, *, threads: int | None) -> openvino.CompiledModel:
     try:
         import openvino
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         raise MissingDependencyError(
-            "OpenVINO is not installed or does not load: run `pip install openvino`, or use --engine pytorch"
+            f"OpenVINO is not installed or does not load ({_last_line(error)}): run `pip install openvino`, or use "
+            "--engine pytorch"
         ) from error
-    settings: dict[str, str | int] = {
+    core = openvino.Core()
+    try:
+        model = core.read_model(bundle.openvino_file)
+        slices = len(model.input(0).get_partial_shape()) == 4
+        return core.compile_model(model, "CPU", _settings(slices=slices, threads=threads))
+    except RuntimeError as error:
+        raise EngineError(
+            f"OpenVINO cannot compile {bundle.openvino_file} ({_last_line(error)}): update openvino"
+        ) from error
+
+
+def _settings(*, slices: bool, threads: int | None) -> dict[str, Any]:
+    settings: dict[str, Any] = {
         # Set explicitly: CPUs with AMX or bf16 instructions would otherwise compute in bf16.
         "INFERENCE_PRECISION_HINT": "f32",
-        "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": 1,
+        # Slices: one stream per core, each computing whole slices. Measured for ACU-Net on slices of 4 x 224 x 176 on 2
+        # cores, time relative to both cores on one batch of 16: batch of 1 0.65 to 0.86, one slice per core 0.54 to 0.57,
+        # two slices per core 0.52 to 0.58. A volume is a single item: all cores work on it.
+        "PERFORMANCE_HINT": "THROUGHPUT" if slices else "LATENCY",
     }
     if threads is not None:
         settings["INFERENCE_NUM_THREADS"] = threads
-    core = openvino.Core()
-    try:
-        return core.compile_model(core.read_model(bundle.openvino_file), "CPU", settings)
-    except RuntimeError as error:
-        raise EngineError(
-            f"OpenVINO cannot compile {bundle.openvino_file} ({_first_line(error)}): update openvino"
-        ) from error
+    return settings
 
 
 def _explain(error: RuntimeError, shape: tuple[int, ...], bundle: str) -> str:
-    text = str(error)
-    if "allocate" in text.lower() or "memory" in text.lower():
+    if is_out_of_memory(error):
         size = math.prod(shape) * 4 / 2**20
-        return f"Not enough memory for model {bundle} on an input of {size:.0f} MiB: close other programs or crop the input"
-    return f"OpenVINO failed on model {bundle} with input shape {shape} ({_first_line(error)})"
+        return (
+            f"Not enough memory for model {bundle} on a {size:.0f} MiB input: close other programs or crop the volume"
+        )
+    return f"OpenVINO failed on model {bundle} with input shape {shape} ({_last_line(error)}): run `lightseg doctor`"
 
 
-def _first_line(error: Exception) -> str:
+def _last_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

@@ -9,13 +9,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from LightSegLib.bundles import Bundle
-from LightSegLib.engines.base import check_batch
+from LightSegLib.engines.base import check_batch, is_out_of_memory
 from LightSegLib.errors import EngineError
 from LightSegLib.networks import build_network
 
-__all__ = ["PyTorchEngine", "load_network", "pytorch_devices"]
+__all__ = ["PyTorchEngine", "device_name", "load_network", "pytorch_devices"]
 
-# Items of one inference if the bundle's tiling names no batch.
+# Items computed together if the bundle's tiling names no batch.
 DEFAULT_BATCH = 1
 
 
@@ -29,6 +29,13 @@ def pytorch_devices() -> tuple[str, ...]:
     return (*devices, "cpu")
 
 
+def device_name(device: str) -> str:
+    """Return what the maker calls `device`, one of `pytorch_devices()`."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    return "Apple GPU" if device == "mps" else f"{torch.get_num_threads()} threads"
+
+
 def load_network(bundle: Bundle) -> torch.nn.Module:
     """Build the bundle's network with its fp16 weights widened to float32, in evaluation mode, on the CPU.
 
@@ -39,9 +46,9 @@ def load_network(bundle: Bundle) -> torch.nn.Module:
         network = build_network(bundle.network_name, **bundle.network_arguments)
         network.load_state_dict({name: _widened(tensor) for name, tensor in weights.items()})
     except (SafetensorError, ValueError, TypeError, RuntimeError) as error:
-        first = str(error).splitlines()[0]
         raise EngineError(
-            f"{bundle.weights_file} does not fit network '{bundle.network_name}' of model {bundle.name} ({first}): "
+            f"{bundle.weights_file} does not fit network '{bundle.network_name}' of model {bundle.name} "
+            f"({_first_line(error)}): "
             f"update LightSeg or export the bundle again"
         ) from error
     return network.eval().requires_grad_(False)
@@ -71,15 +78,15 @@ class PyTorchEngine:
         # Measured on a CPU: 1.6 times faster in 3D; on CUDA the 2D layout is never slower, the 3D one can be.
         self._layout = _memory_format(device, self._dimensions)
         try:
-            self._network = network.to(device).to(memory_format=self._layout)
-        except torch.OutOfMemoryError as error:
-            raise EngineError(self._memory_message(error)) from error
+            self._network = network.to(device).to(memory_format=self._layout)  # type: ignore[call-overload]
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise EngineError(self._memory_message(error)) from error
+            raise EngineError(f"PyTorch cannot use device {device} ({_first_line(error)}): use --device cpu") from error
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Return float32 logits (n, k, *spatial) of a float32 batch (n, c, *spatial); see `Engine.predict`."""
-        batch = check_batch(
-            batch, dimensions=self._dimensions, channels=self._channels, bundle=self._bundle_name
-        )
+        batch = check_batch(batch, dimensions=self._dimensions, channels=self._channels, bundle=self._bundle_name)
         parts = []
         start = 0
         with torch.inference_mode(), _full_precision(), _cpu_threads(self._threads):
@@ -98,14 +105,14 @@ class PyTorchEngine:
         try:
             tensor = torch.from_numpy(part).to(self.device).contiguous(memory_format=self._layout)
             return self._network(tensor).float().cpu().numpy()
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise EngineError(
+                    f"PyTorch failed on model {self._bundle_name} with input shape {part.shape} "
+                    f"({_first_line(error)}): run `lightseg doctor`"
+                ) from error
             if len(part) == 1:
                 raise EngineError(self._memory_message(error)) from error
-        except RuntimeError as error:
-            first = str(error).splitlines()[0]
-            raise EngineError(
-                f"PyTorch failed on model {self._bundle_name} with input shape {part.shape} ({first})"
-            ) from error
         if self.device == "cuda":
             torch.cuda.empty_cache()
         return None
@@ -113,12 +120,16 @@ class PyTorchEngine:
     def _memory_message(self, error: Exception) -> str:
         return (
             f"Not enough memory on {self.device} for model {self._bundle_name} "
-            f"({str(error).splitlines()[0]}): close other programs or use --device cpu"
+            f"({_first_line(error)}): close other programs or use --device cpu"
         )
 
 
 def _widened(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].strip()
 
 
 def _memory_format(device: str, dimensions: int) -> torch.memory_format:

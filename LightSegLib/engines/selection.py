@@ -1,5 +1,7 @@
 """Which engine runs a bundle on this machine, and why."""
 
+from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 
 from LightSegLib.bundles import Bundle
@@ -7,7 +9,7 @@ from LightSegLib.engines.base import Engine
 from LightSegLib.engines.self_test import check_engine
 from LightSegLib.errors import EngineError, MissingDependencyError
 
-__all__ = ["DEVICES", "ENGINES", "available_devices", "create_engine"]
+__all__ = ["DEVICES", "ENGINES", "available_devices", "create_engine", "device_name"]
 
 ENGINES = ("auto", "openvino", "pytorch")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -15,12 +17,21 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 def available_devices() -> dict[str, tuple[str, ...]]:
     """Return the devices of each installed engine, the fastest first; an engine that does not load has none."""
-    return {"openvino": ("cpu",) if _has_openvino() else (), "pytorch": _pytorch_devices()}
+    return {"openvino": ("cpu",) if _import_problem("openvino") is None else (), "pytorch": _pytorch_devices()}
 
 
-def create_engine(
-    bundle: Bundle, *, engine: str = "auto", device: str = "auto", threads: int | None = None
-) -> Engine:
+def device_name(engine: str, device: str) -> str:
+    """Return what the maker calls a device of `available_devices()`."""
+    if engine == "openvino":
+        from LightSegLib.engines.openvino import cpu_name
+
+        return cpu_name()
+    from LightSegLib.engines.pytorch import device_name as pytorch_device_name
+
+    return pytorch_device_name(device)
+
+
+def create_engine(bundle: Bundle, *, engine: str = "auto", device: str = "auto", threads: int | None = None) -> Engine:
     """Make the engine that runs `bundle`.
 
     `auto` takes PyTorch on CUDA or MPS if it sees one that passes the bundle's numerical self-test, else OpenVINO on
@@ -42,12 +53,13 @@ def create_engine(
 
 
 def _asked_pytorch(bundle: Bundle, device: str, threads: int | None) -> Engine:
-    devices = _pytorch_devices()
-    if not devices:
+    problem = _import_problem("pytorch")
+    if problem is not None:
         raise MissingDependencyError(
-            "The PyTorch engine needs torch and safetensors: run `pip install lightseg[pytorch]`, or use "
+            f"The PyTorch engine needs torch and safetensors ({problem}): run `pip install lightseg[pytorch]`, or use "
             "--engine openvino --device cpu"
         )
+    devices = _pytorch_devices()
     chosen = devices[0] if device == "auto" else device
     if chosen not in devices:
         raise EngineError(
@@ -67,11 +79,12 @@ def _automatic(bundle: Bundle, device: str, threads: int | None) -> Engine:
         except EngineError as error:
             refused = f"{gpu} was refused ({error}); "
     why_cpu = f"{refused}no usable GPU" if device == "auto" else "the CPU was asked for"
-    if _has_openvino():
+    problem = _import_problem("openvino")
+    if problem is None:
         return _openvino(bundle, threads, f"{why_cpu}, OpenVINO is the fastest on the CPU")
     if "cpu" in _pytorch_devices():
-        return _pytorch(bundle, "cpu", threads, f"{why_cpu}, and OpenVINO is not installed")
-    raise MissingDependencyError("No inference engine is installed: run `pip install openvino`")
+        return _pytorch(bundle, "cpu", threads, f"{why_cpu}, and OpenVINO does not load ({problem})")
+    raise MissingDependencyError(f"No inference engine is installed ({problem}): run `pip install openvino`")
 
 
 def _verified(bundle: Bundle, engine: Engine) -> Engine:
@@ -99,12 +112,22 @@ def _pytorch(bundle: Bundle, device: str, threads: int | None, reason: str) -> E
     return PyTorchEngine(bundle, device=device, threads=threads, reason=reason)
 
 
-def _has_openvino() -> bool:
-    return find_spec("openvino") is not None
+def _import_problem(engine: str) -> str | None:
+    """Return why an engine's file cannot be imported, or None; a broken build is told like an absent one."""
+    try:
+        import_module("openvino" if engine == "openvino" else "LightSegLib.engines.pytorch")
+    except (ImportError, OSError) as error:
+        return (str(error).splitlines() or [type(error).__name__])[0]
+    return None
 
 
 def _pytorch_devices() -> tuple[str, ...]:
     if find_spec("torch") is None or find_spec("safetensors") is None:
+        return ()
+    # Importing PyTorch takes seconds; a build for the CPU alone says so in its version.
+    if version("torch").endswith("+cpu"):
+        return ("cpu",)
+    if _import_problem("pytorch") is not None:
         return ()
     from LightSegLib.engines.pytorch import pytorch_devices
 

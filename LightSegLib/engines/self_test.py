@@ -34,8 +34,8 @@ def self_test_settings(logits: np.ndarray, *, shape: tuple[int, ...], seed: int 
         "shape": list(shape),
         "seed": seed,
         "tolerance": TOLERANCE,
-        "scale": float(f"{np.abs(logits).max():.8g}"),
-        "samples": [float(f"{value:.8g}") for value in _samples(logits)],
+        "scale": _short(np.abs(logits).max()),
+        "answers": [_short(value) for value in _answers(logits)],
     }
 
 
@@ -47,8 +47,8 @@ def check_engine(bundle: Bundle, engine: Engine) -> float:
     """
     settings = _settings_of(bundle)
     logits = engine.predict(make_input(tuple(settings["shape"]), seed=settings["seed"]))
-    reference = np.asarray(settings["samples"], dtype=np.float64)
-    found = _samples(logits)
+    reference = np.asarray(settings["answers"], dtype=np.float64)
+    found = _answers(logits)
     if found.shape != reference.shape:
         raise EngineError(
             f"Model {bundle.name} on {engine.name} {engine.device} answers with shape {logits.shape}, which is not the "
@@ -71,10 +71,16 @@ def _settings_of(bundle: Bundle) -> Mapping[str, Any]:
     return settings
 
 
-def _samples(logits: np.ndarray) -> np.ndarray:
-    flat = logits.reshape(-1)
+def _answers(logits: np.ndarray) -> np.ndarray:
+    # Mean and root mean square see every logit, the samples see each in its place.
+    flat = logits.reshape(-1).astype(np.float64)
     positions = np.linspace(0, flat.size - 1, min(SAMPLES, flat.size)).round().astype(int)
-    return flat[positions].astype(np.float64)
+    return np.concatenate([[flat.mean(), np.sqrt(np.mean(flat**2))], flat[positions]])
+
+
+def _short(value: float) -> float:
+    # Eight digits are what a float32 holds.
+    return float(f"{value:.8g}")
 
 
 def _readable(difference: float) -> str:

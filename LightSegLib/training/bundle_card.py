@@ -1,0 +1,47 @@
+"""The written half of a bundle's metadata: one TOML file per bundle in `bundle_cards/`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from LightSegLib.errors import MissingDependencyError, RecipeError
+
+__all__ = ["card_names", "read_card"]
+
+_FOLDER = Path(__file__).parent / "bundle_cards"
+
+
+def card_names() -> list[str]:
+    """Return the names of the bundles that have a card, sorted."""
+    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
+
+
+def read_card(name: str, *, network: Mapping[str, Any], path: Path | None = None) -> dict[str, Any]:
+    """Return the metadata of bundle `name` for `export_bundle`, with the network it was trained with.
+
+    `network` is {"name": ..., "arguments": {...}}, as in the recipe. `path` reads another card than ours.
+    Errors: RecipeError if the card is unknown (lists the known ones) or malformed.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        try:
+            import tomli as tomllib
+        except ImportError as error:
+            raise MissingDependencyError("Bundle cards need tomli: run `pip install lightseg[train]`") from error
+
+    card_path = _FOLDER / f"{name}.toml" if path is None else path
+    try:
+        metadata = tomllib.loads(card_path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RecipeError(f"No bundle card '{name}' ({card_path}); known cards: {', '.join(card_names())}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"Bundle card {card_path} is malformed ({error}): correct it") from error
+    metadata.setdefault("lightseg", {})["network"] = {
+        "name": network["name"],
+        "arguments": dict(network["arguments"]),
+    }
+    return metadata
