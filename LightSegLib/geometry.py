@@ -8,7 +8,7 @@ from itertools import permutations, product
 import numpy as np
 import SimpleITK as sitk
 
-from .errors import GeometryError
+from LightSegLib.errors import GeometryError
 
 __all__ = ["overlap_fraction", "resample_onto", "same_grid", "to_grid_of", "to_lps"]
 

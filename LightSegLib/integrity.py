@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import InputError
+from LightSegLib.errors import InputError
 
 __all__ = ["check_complete"]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import SimpleITK as sitk
 
-from .segments import Segment
+from LightSegLib.segments import Segment
 
 __all__ = ["segmentation_metadata"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from .errors import GeometryError, InputError
-from .geometry import overlap_fraction, resample_onto, same_grid, to_grid_of, to_lps
-from .integrity import check_complete
+from LightSegLib.errors import GeometryError, InputError
+from LightSegLib.geometry import overlap_fraction, resample_onto, same_grid, to_grid_of, to_lps
+from LightSegLib.integrity import check_complete
 
 __all__ = [
     "check_volume",

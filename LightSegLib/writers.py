@@ -10,29 +10,29 @@ from uuid import uuid4
 
 import SimpleITK as sitk
 
-from .errors import InputError, OutputError
-from .integrity import check_complete
-from .seg_nrrd import segmentation_metadata
-from .segments import Segment
+from LightSegLib.errors import InputError, OutputError
+from LightSegLib.integrity import check_complete
+from LightSegLib.seg_nrrd import segmentation_metadata
+from LightSegLib.segments import Segment
 
-__all__ = ["check_writable", "output_format", "replacing", "write_labelmap", "write_volume"]
+__all__ = ["check_writable", "output_format", "write_labelmap", "write_volume"]
 
-OUTPUT_FORMATS = (".nii.gz", ".seg.nrrd", ".nrrd", ".mha")
-"""Longer endings first, as .seg.nrrd ends in .nrrd too."""
+OUTPUT_FORMATS = ("nii.gz", "seg.nrrd", "nrrd", "mha")
+"""Longer endings first, as .seg.nrrd is .nrrd too."""
 FULL_DISK_BYTES = 1 << 16
 COMPRESSION_LEVEL = 2
 """In NRRD and MHA files half the time of the usual level for a tenth more bytes; NIfTI writing has no such setting."""
 
 
 def output_format(path: str | Path) -> str:
-    """Return the format that a file name ends in: ".nii.gz", ".seg.nrrd", ".nrrd" or ".mha", in any case.
+    """Return the format that a file name ends in, in any case: "nii.gz", "seg.nrrd", "nrrd" or "mha".
 
     Raises OutputError for any other ending.
     """
     for ending in OUTPUT_FORMATS:
-        if Path(path).name.lower().endswith(ending):
+        if Path(path).name.lower().endswith(f".{ending}"):
             return ending
-    raise OutputError(f"{path} has an unknown image format; let its name end in one of {', '.join(OUTPUT_FORMATS)}.")
+    raise OutputError(f"{path} has an unknown image format; let its name end in one of .{', .'.join(OUTPUT_FORMATS)}.")
 
 
 def check_writable(path: str | Path) -> None:
@@ -75,12 +75,12 @@ def write_labelmap(labelmap: sitk.Image, path: str | Path, *, segments: Sequence
     """
     if labelmap.GetPixelID() not in (sitk.sitkUInt8, sitk.sitkUInt16):
         raise ValueError(f"a labelmap must be uint8 or uint16, got {labelmap.GetPixelIDTypeAsString()}")
-    is_segmentation = output_format(path) == ".seg.nrrd"
+    is_segmentation = output_format(path) == "seg.nrrd"
     _write(labelmap, Path(path), metadata=segmentation_metadata(labelmap, segments) if is_segmentation else {})
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def _replacing(path: str | Path) -> Iterator[Path]:
     """Give a temporary name in the folder of `path` to write to; it becomes `path` only when the block succeeds.
 
     When the block raises, the temporary file is deleted and an older file at `path` stays as it was.
@@ -109,7 +109,7 @@ def _write(image: sitk.Image, path: Path, *, metadata: Mapping[str, str]) -> Non
     for key, value in metadata.items():
         image.SetMetaData(key, value)
     image_bytes = math.prod(image.GetSize()) * image.GetSizeOfPixelComponent()
-    with replacing(path) as temporary:
+    with _replacing(path) as temporary:
         try:
             sitk.WriteImage(image, str(temporary), useCompression=True, compressionLevel=COMPRESSION_LEVEL)
             check_complete(temporary, image_bytes=image_bytes)

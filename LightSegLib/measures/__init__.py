@@ -1,0 +1,24 @@
+"""Measures of a segmentation, alone and against a reference."""
+
+from LightSegLib.measures.agreement import Agreement, compare, lesion_count, volume_ml
+from LightSegLib.measures.lesions import count_lesions, lesion_f1, lesion_precision, lesion_recall
+from LightSegLib.measures.overlap import avd_percent, dice, fpr, ppv, tpr
+from LightSegLib.measures.surface import assd_mm, hd95_mm
+
+__all__ = [
+    "Agreement",
+    "assd_mm",
+    "avd_percent",
+    "compare",
+    "count_lesions",
+    "dice",
+    "fpr",
+    "hd95_mm",
+    "lesion_count",
+    "lesion_f1",
+    "lesion_precision",
+    "lesion_recall",
+    "ppv",
+    "tpr",
+    "volume_ml",
+]
