@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import MissingDependencyError
@@ -36,10 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; 0 when the run is complete, 75 when it was stopped and the same command resumes it."""
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise MissingDependencyError("training needs PyTorch: pip install 'lightseg[train]'") from None
+    if find_spec("torch") is None:
+        raise MissingDependencyError("training needs PyTorch: pip install 'lightseg[train]'")
     from ..training.loop import train
     from ..training.recipe import read_recipe
     from ..training.sources import build_source
