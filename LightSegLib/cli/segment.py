@@ -1,0 +1,136 @@
+"""`lightseg segment`: images in, segmentation, volumes, agreement and report out."""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from LightSegLib.cli.console import ProgressLine, agreement_rows, format_table, print_json
+from LightSegLib.errors import ChannelError
+from LightSegLib.outputs import OutputSet, check_report_path, check_volume_path
+from LightSegLib.pipeline.channels import match_channels
+from LightSegLib.pipeline.result import Result
+from LightSegLib.report import write_report
+from LightSegLib.segmenter import Segmenter
+from LightSegLib.writers import write_labelmap, write_volume
+
+__all__ = ["add_parser", "run"]
+
+EPILOG = """\
+examples:
+  lightseg segment --model wmh-acu --input FLAIR=flair.nii.gz --output seg.nii.gz
+  lightseg segment --model wmh-acu --input FLAIR=flair.nii.gz --input T1=t1.nii.gz \\
+      --output seg.seg.nrrd --reference expert.nii.gz --report report.html
+
+Inputs are NIfTI, NRRD or MHA files, or folders with one DICOM series. The segmentation has exactly the grid of the
+first required input. 'lightseg models' lists the models and the inputs they take."""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command and its options."""
+    parser = subparsers.add_parser(
+        "segment",
+        help="segment one case and measure it",
+        description="Segment one case: writes a labelmap and prints volumes, lesion count and agreement.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", required=True, metavar="NAME", help="a model's name, or a bundle's folder")
+    parser.add_argument(
+        "--input", required=True, action="append", metavar="CHANNEL=FILE", help="an input image; once per channel"
+    )
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="FILE", help="segmentation: .nii.gz, .nrrd, .seg.nrrd or .mha"
+    )
+    parser.add_argument("--reference", type=Path, metavar="FILE", help="a reference labelmap to measure agreement with")
+    parser.add_argument("--probabilities", type=Path, metavar="FILE", help="also write the probabilities (0..1)")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="also write a page with pictures: .html")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto")
+    parser.add_argument("--engine", choices=("auto", "openvino", "pytorch"), default="auto", help="default: auto")
+    parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads; default: all cores")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Segment as the options say; outputs appear together at the end, or not at all."""
+    inputs = _parse_inputs(options.input)
+    check_volume_path(options.output, labels=True)
+    if options.probabilities is not None:
+        check_volume_path(options.probabilities, labels=False)
+    if options.report is not None:
+        check_report_path(options.report)
+    paths = [path for path in (options.output, options.probabilities, options.report) if path is not None]
+    sources = [*inputs.values(), *([options.reference] if options.reference is not None else [])]
+    if options.threads is not None:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(options.threads)
+    line = ProgressLine()
+    try:
+        with OutputSet(paths, inputs=sources) as outputs:
+            segmenter = Segmenter(options.model, device=options.device, engine=options.engine, threads=options.threads)
+            match_channels(segmenter.bundle.inputs, list(inputs))
+            result = segmenter.segment(
+                inputs,
+                reference=options.reference,
+                progress=line,
+                probabilities=options.probabilities is not None,
+            )
+            line(1.0, "Writing")
+            outputs.write(options.output, partial(write_labelmap, result.labelmap, segments=result.segments))
+            if result.probabilities is not None:
+                outputs.write(options.probabilities, partial(write_volume, result.probabilities))
+            if options.report is not None:
+                outputs.write(options.report, partial(write_report, result))
+            written = outputs.commit()
+    finally:
+        line.close()
+    if options.json:
+        print_json(options, {**result.to_json(), "outputs": _name_outputs(options)})
+    else:
+        print(_summary(result, written))
+    return 0
+
+
+def _parse_inputs(pairs: list[str]) -> dict[str, Path]:
+    inputs: dict[str, Path] = {}
+    for pair in pairs:
+        channel, separator, path = pair.partition("=")
+        if not separator or not channel or not path:
+            raise ChannelError(f"--input {pair}: write it as CHANNEL=FILE, for example FLAIR=flair.nii.gz.")
+        if channel in inputs:
+            raise ChannelError(f"Input {channel} is given twice: give each input once.")
+        inputs[channel] = Path(path)
+    return inputs
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return number
+
+
+def _name_outputs(options: argparse.Namespace) -> dict[str, str]:
+    named = {"segmentation": options.output, "probabilities": options.probabilities, "report": options.report}
+    return {name: str(path) for name, path in named.items() if path is not None}
+
+
+def _summary(result: Result, written: list[Path]) -> str:
+    provenance = result.provenance
+    model, engine = provenance["model"], provenance["engine"]
+    parts = [f"{model['name']} {model['version']} on {', '.join(i['name'] for i in provenance['inputs'].values())}"]
+    parts += ["", "Volumes", format_table([[name, f"{ml:.2f} ml"] for name, ml in result.volumes_ml.items()])]
+    if result.lesion_count is not None:
+        parts.append(f"  {result.lesion_count} lesion{'' if result.lesion_count == 1 else 's'}")
+    if result.agreements:
+        measured = {name: agreement.to_json() for name, agreement in result.agreements.items()}
+        parts += ["", f"Agreement with {provenance['reference']}"]
+        parts.append(format_table(agreement_rows(measured), header=["", *measured]))
+    seconds = [[stage.replace("_", " "), f"{value:.2f} s"] for stage, value in result.timings_s.items()]
+    parts += ["", "Time", format_table(seconds)]
+    parts += ["", f"Engine: {engine['name']} on {engine['device']} ({engine['reason']})"]
+    if provenance["brain"] is not None:
+        parts.append(f"Brain: {provenance['brain']}")
+    parts += [f"Note: {note}" for note in provenance["notes"]]
+    parts += [f"Wrote {path}" for path in written]
+    return "\n".join(parts)

@@ -1,0 +1,69 @@
+"""Where a result comes from: model, engine, options, inputs and software versions."""
+
+import platform
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from importlib import metadata
+from typing import Any
+
+import LightSegLib
+from LightSegLib.brain import Brain
+from LightSegLib.bundles import Bundle
+from LightSegLib.engines.base import Engine
+from LightSegLib.pipeline.channels import Channels
+
+__all__ = ["build_provenance", "software_versions"]
+
+
+def build_provenance(
+    *,
+    bundle: Bundle,
+    brain_bundle: Bundle | None,
+    engine: Engine,
+    brain: Brain | None,
+    channels: Channels,
+    reference_name: str | None,
+    options: Mapping[str, Any],
+    notes: tuple[str, ...],
+) -> dict[str, Any]:
+    """Return, ready for JSON, everything needed to tell how a result was made and to make it again."""
+    stripped = None if brain is None else ("skull-stripped" if brain.skull_stripped else "extracted")
+    return {
+        "model": _describe_bundle(bundle),
+        "brain_model": None if brain_bundle is None else _describe_bundle(brain_bundle),
+        "engine": {"name": engine.name, "device": engine.device, "reason": engine.reason},
+        "options": dict(options),
+        "brain": stripped,
+        "inputs": {
+            channel: {
+                "name": channels.names[channel],
+                "size": list(image.GetSize()),
+                "spacing_mm": [round(spacing, 6) for spacing in image.GetSpacing()],
+                "pixel_type": image.GetPixelIDTypeAsString(),
+            }
+            for channel, image in channels.images.items()
+        },
+        "reference": reference_name,
+        "notes": list(notes),
+        "versions": software_versions(),
+        "platform": platform.platform(),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def software_versions() -> dict[str, str]:
+    """Return the versions of LightSeg, Python and the packages that took part in the computation."""
+    engines = [name for name in ("openvino", "torch") if name in sys.modules]
+    versions = {"lightseg": LightSegLib.__version__, "python": platform.python_version()}
+    for package in ["numpy", "scipy", "SimpleITK", "Pillow", *engines]:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            # Slicer bundles SimpleITK without distribution metadata.
+            versions[package] = str(getattr(sys.modules.get(package), "__version__", "unknown"))
+    return versions
+
+
+def _describe_bundle(bundle: Bundle) -> dict[str, Any]:
+    return {"name": bundle.name, "version": bundle.version, "sha256": dict(bundle.hashes)}

@@ -1,0 +1,68 @@
+"""What one run of the pipeline gives."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import SimpleITK as sitk
+
+from LightSegLib.measures import Agreement
+from LightSegLib.segments import Segment
+
+__all__ = ["Result", "json_ready"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A segmentation with its measures and provenance.
+
+    `labelmap`: uint8 in the exact geometry (LPS origin, spacing, direction) of `image`, the first required input.
+    `probabilities`: float32 in 0..1 on the same grid, a vector image if there are several segments; None unless asked
+    for. `reference`: the reference on the same grid; `agreements` by segment name, empty without a reference.
+    `volumes_ml` by segment name; `lesion_count`: connected lesions, None for models that segment no lesions.
+    `timings_s`: seconds by stage and in "total".
+    """
+
+    labelmap: sitk.Image
+    image: sitk.Image
+    segments: tuple[Segment, ...]
+    volumes_ml: Mapping[str, float]
+    lesion_count: int | None
+    timings_s: Mapping[str, float]
+    provenance: Mapping[str, Any]
+    probabilities: sitk.Image | None = None
+    reference: sitk.Image | None = None
+    agreements: Mapping[str, Agreement]
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """The agreement of the first segment with the reference; None without a reference."""
+        return next(iter(self.agreements.values()), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything but the images, ready for `json.dumps`; NaN and infinity, which JSON lacks, are None."""
+        return json_ready(
+            {
+                "segments": [
+                    {"value": segment.value, "name": segment.name, "volume_ml": self.volumes_ml[segment.name]}
+                    for segment in self.segments
+                ],
+                "volumes_ml": self.volumes_ml,
+                "lesion_count": self.lesion_count,
+                "agreement": {name: agreement.to_json() for name, agreement in self.agreements.items()} or None,
+                "timings_s": {stage: round(seconds, 4) for stage, seconds in self.timings_s.items()},
+                "provenance": self.provenance,
+            }
+        )
+
+
+def json_ready(value: Any) -> Any:
+    """Return a copy made of dicts, lists, texts, finite numbers, booleans and None; other numbers become None."""
+    if isinstance(value, Mapping):
+        return {str(key): json_ready(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_ready(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

@@ -1,0 +1,248 @@
+"""Pictures of the most telling slices: the image, and its contours on a transparent layer above it."""
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from LightSegLib.geometry import to_lps
+
+__all__ = ["REFERENCE_COLOR", "SEGMENTATION_COLOR", "Picture", "choose_slices", "draw_pictures"]
+
+SEGMENTATION_COLOR = (255, 92, 60)
+REFERENCE_COLOR = (64, 208, 255)
+"""Orange-red and cyan stay apart on gray for every common color blindness."""
+
+PICTURE_COUNT = 6
+DISAGREEMENT_COUNT = 2
+"""With a reference, so many of the pictures show where the two differ most."""
+PICTURE_WIDTH = 560
+"""Pixels; twice what the page shows, so that it is sharp on dense screens and on paper."""
+LONGEST_RATIO = 1.5
+MARGIN_MM = 8.0
+THICK_SLICE_RATIO = 1.5
+"""From this ratio of spacings on, the plane across the thickest axis is the one that was acquired."""
+SMOOTHING = 3
+"""Contours are drawn at so many times the picture's resolution, then averaged: smooth edges."""
+
+# Per slicing axis (x, y, z in LPS): plane, marks at the left, right, top and bottom edge. The patient's right is on
+# the viewer's left; rows are flipped where the row axis is superior, so that up is up.
+PLANES = {
+    0: ("Sagittal", "APSI", True),
+    1: ("Coronal", "RLSI", True),
+    2: ("Axial", "RLAP", False),
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One slice as two data URIs of PNG images of equal size (pixels), the image and its contours."""
+
+    image_uri: str
+    contour_uri: str
+    width: int
+    height: int
+    title: str
+    caption: str
+
+
+def draw_pictures(
+    image: sitk.Image, labelmap: sitk.Image, reference: sitk.Image | None = None, *, count: int = PICTURE_COUNT
+) -> list[Picture]:
+    """Draw up to `count` slices, ordered by position; all 3D images share one grid, of any orientation.
+
+    Slices are cut in the plane that was acquired (axial if voxels are about isotropic), shown with square pixels,
+    cropped to the head, and marked with the patient's sides.
+    """
+    oriented = to_lps(image)
+    spacing = oriented.GetSpacing()
+    axis = _slicing_axis(spacing)
+    volume = _slices_first(oriented, axis)
+    segmented = _slices_first(to_lps(labelmap), axis) > 0
+    expected = None if reference is None else _slices_first(to_lps(reference), axis) > 0
+    in_plane = [spacing[other] for other in (2, 1, 0) if other != axis]
+    rows, columns = _crop(volume, in_plane)
+    low, high = _window(volume[:, rows, columns])
+    pictures = []
+    for index in choose_slices(segmented, expected, tissue=volume > low, count=count):
+        masks = [(segmented[index, rows, columns], SEGMENTATION_COLOR)]
+        if expected is not None:
+            masks.insert(0, (expected[index, rows, columns], REFERENCE_COLOR))
+        center = [(size - 1) / 2 for size in oriented.GetSize()]
+        center[axis] = float(index)
+        position_mm = oriented.TransformContinuousIndexToPhysicalPoint(center)[axis]
+        scaled = np.clip((volume[index, rows, columns] - low) / (high - low), 0, 1)
+        pictures.append(
+            _draw(
+                scaled,
+                masks,
+                in_plane_mm=in_plane,
+                axis=axis,
+                title=f"{PLANES[axis][0]} {index + 1} of {len(volume)}",
+                caption=_caption(masks, position_mm, "LPS"[axis], in_plane),
+            )
+        )
+    return pictures
+
+
+def choose_slices(
+    segmented: np.ndarray, expected: np.ndarray | None, *, tissue: np.ndarray, count: int = PICTURE_COUNT
+) -> list[int]:
+    """Return the indices of the most telling slices of bool arrays (slice, row, column), ascending, without repeats.
+
+    The slices with labels are cut into groups of equal labeled area, and the one with the largest area is taken from
+    each; with a reference, the slices of the largest disagreement come first. Without any label: slices spread
+    evenly over the tissue.
+    """
+    labeled = segmented if expected is None else segmented | expected
+    areas = labeled.sum(axis=(1, 2))
+    if not areas.any():
+        filled = np.flatnonzero(tissue.any(axis=(1, 2)))
+        span = filled if len(filled) else np.arange(len(segmented))
+        return sorted({int(span[round((len(span) - 1) * (i + 1) / (count + 1))]) for i in range(count)})
+    chosen: list[int] = []
+    if expected is not None:
+        differing = (segmented ^ expected).sum(axis=(1, 2))
+        chosen = [int(i) for i in np.argsort(-differing, kind="stable")[:DISAGREEMENT_COUNT] if differing[i]]
+    before = (np.cumsum(areas) - areas / 2) / areas.sum()
+    groups = np.minimum((before * count).astype(int), count - 1)
+    largest = [max(np.flatnonzero(groups == g), key=lambda i: areas[i]) for g in range(count) if (groups == g).any()]
+    by_area = [int(i) for i in sorted(largest, key=lambda i: -areas[i])]
+    rest = [int(i) for i in np.argsort(-areas, kind="stable") if areas[i]]
+    for index in [*by_area, *rest]:
+        if len(chosen) < count and index not in chosen:
+            chosen.append(index)
+    return sorted(chosen)
+
+
+def _slicing_axis(spacing: Sequence[float]) -> int:
+    thickest = int(np.argmax(spacing))
+    others = [value for axis, value in enumerate(spacing) if axis != thickest]
+    return thickest if spacing[thickest] >= THICK_SLICE_RATIO * max(others) else 2
+
+
+def _slices_first(image: sitk.Image, axis: int) -> np.ndarray:
+    array = np.moveaxis(sitk.GetArrayViewFromImage(image), 2 - axis, 0)
+    return array[:, ::-1] if PLANES[axis][2] else array
+
+
+def _crop(volume: np.ndarray, in_plane_mm: Sequence[float]) -> tuple[slice, slice]:
+    """Return the rows and columns of the head, with a margin."""
+    head = volume > _otsu(volume)
+    crop = []
+    for axis, spacing in zip((1, 2), in_plane_mm, strict=True):
+        share = head.sum(axis=tuple({0, 1, 2} - {axis}))
+        # Single bright voxels (ghosts, noise in the air) must not widen the crop.
+        filled = np.flatnonzero(share > 0.01 * share.max())
+        margin = round(MARGIN_MM / spacing)
+        first, last = (filled[0], filled[-1]) if len(filled) else (0, volume.shape[axis] - 1)
+        crop.append(slice(max(0, int(first) - margin), min(volume.shape[axis], int(last) + margin + 1)))
+    return crop[0], crop[1]
+
+
+def _otsu(volume: np.ndarray) -> float:
+    # A quarter of the voxels per axis is plenty for a histogram.
+    sample = sitk.GetImageFromArray(np.ascontiguousarray(volume[:, ::2, ::2]).astype(np.float32))
+    otsu = sitk.OtsuThresholdImageFilter()
+    otsu.Execute(sample)
+    # Half of it: a bright scalp or lesion pulls the threshold above gray matter.
+    return 0.5 * (float(otsu.GetThreshold()) + float(volume.min()))
+
+
+def _window(volume: np.ndarray) -> tuple[float, float]:
+    """Return the intensities shown black and white."""
+    tissue = volume[volume > _otsu(volume)]
+    if tissue.size == 0:
+        return float(volume.min()), float(volume.max()) + 1.0
+    background = float(np.percentile(volume[:, ::2, ::2], 1))
+    high = float(np.percentile(tissue, 99.7))
+    return background, max(high, background + 1e-6)
+
+
+def _draw(
+    scaled: np.ndarray,
+    masks: Sequence[tuple[np.ndarray, tuple[int, int, int]]],
+    *,
+    in_plane_mm: Sequence[float],
+    axis: int,
+    title: str,
+    caption: str,
+) -> Picture:
+    height_mm, width_mm = (n * mm for n, mm in zip(scaled.shape, in_plane_mm, strict=True))
+    scale = min(PICTURE_WIDTH / width_mm, LONGEST_RATIO * PICTURE_WIDTH / height_mm)
+    size = (max(1, round(width_mm * scale)), max(1, round(height_mm * scale)))
+    gray = Image.fromarray((scaled * 255).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
+    layer = Image.new("RGBA", size)
+    for mask, color in masks:
+        layer.alpha_composite(_contour(mask, color, size))
+    _mark_sides(gray, PLANES[axis][1])
+    _draw_scale_bar(gray, pixels_per_mm=scale)
+    return Picture(
+        image_uri=_data_uri(gray),
+        contour_uri=_data_uri(layer.quantize(64, method=Image.Quantize.FASTOCTREE)),
+        width=size[0],
+        height=size[1],
+        title=title,
+        caption=caption,
+    )
+
+
+def _contour(mask: np.ndarray, color: tuple[int, int, int], size: tuple[int, int]) -> Image.Image:
+    """Draw the outline of a mask where its linear interpolation crosses one half."""
+    large = (size[0] * SMOOTHING, size[1] * SMOOTHING)
+    filled = np.asarray(Image.fromarray(mask.astype(np.float32)).resize(large, Image.Resampling.BILINEAR)) > 0.5
+    width = max(2, round(SMOOTHING * PICTURE_WIDTH / 300))
+    outline = filled ^ ndimage.binary_erosion(filled, iterations=width, border_value=1)
+    alpha = Image.fromarray((outline * 255).astype(np.uint8)).resize(size, Image.Resampling.BOX)
+    layer = Image.new("RGBA", size, (*color, 0))
+    layer.putalpha(alpha)
+    return layer
+
+
+def _font(pixels: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size=pixels)
+
+
+def _mark_sides(picture: Image.Image, marks: str) -> None:
+    width, height = picture.size
+    inset = 20
+    places = [(inset, height / 2), (width - inset, height / 2), (width / 2, inset), (width / 2, height - inset)]
+    for mark, place in zip(marks, places, strict=True):
+        ImageDraw.Draw(picture).text(place, mark, fill=255, font=_font(24), anchor="mm", stroke_width=2, stroke_fill=0)
+
+
+def _draw_scale_bar(picture: Image.Image, *, pixels_per_mm: float) -> None:
+    """Draw a bar of 2 cm in the lower right corner."""
+    width, height = picture.size
+    length = 20 * pixels_per_mm
+    draw = ImageDraw.Draw(picture)
+    right, y = width - 18, height - 18
+    draw.rectangle((right - length - 1, y - 1, right + 1, y + 4), fill=0)
+    draw.rectangle((right - length, y, right, y + 3), fill=255)
+    draw.text((right - length / 2, y - 5), "2 cm", fill=255, font=_font(18), anchor="mb", stroke_width=2, stroke_fill=0)
+
+
+def _caption(
+    masks: Sequence[tuple[np.ndarray, tuple[int, int, int]]],
+    position_mm: float,
+    letter: str,
+    in_plane_mm: Sequence[float],
+) -> str:
+    # Clinicians read positions in RAS; the sign flips for left and posterior.
+    shown = -position_mm if letter in "LP" else position_mm
+    positive = {"L": "R", "P": "A", "S": "S"}[letter]
+    voxel_cm2 = math.prod(in_plane_mm) / 100
+    areas = [f"{np.count_nonzero(mask) * voxel_cm2:.2f} cm²" for mask, _ in reversed(masks)]
+    return f"{positive} {shown:+.1f} mm · {areas[0]}" + (f" · reference {areas[1]}" if len(areas) > 1 else "")
+
+
+def _data_uri(picture: Image.Image) -> str:
+    stream = io.BytesIO()
+    picture.save(stream, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
