@@ -6,7 +6,7 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..errors import MissingDependencyError
+from LightSegLib.errors import MissingDependencyError
 
 __all__ = ["add_arguments", "add_parser", "run"]
 
@@ -39,9 +39,9 @@ def run(args: argparse.Namespace) -> int:
     """Train; 0 when the run is complete, 75 when it was stopped and the same command resumes it."""
     if find_spec("torch") is None:
         raise MissingDependencyError("training needs PyTorch: pip install 'lightseg[train]'")
-    from ..training.loop import train
-    from ..training.recipe import read_recipe
-    from ..training.sources import build_source
+    from LightSegLib.training.loop import train
+    from LightSegLib.training.recipe import read_recipe
+    from LightSegLib.training.sources import build_source
 
     recipe = read_recipe(args.recipe)
     source = build_source(recipe.source, data=args.data, cache=args.cache, seed=recipe.run.seed)

@@ -1,5 +1,5 @@
 """Training: recipes, synthesis, the loop, export and evaluation. Needs the extra `train`."""
 
-from .recipe import Recipe, parse_recipe, read_recipe
+from LightSegLib.training.recipe import Recipe, parse_recipe, read_recipe
 
 __all__ = ["Recipe", "parse_recipe", "read_recipe"]

@@ -3,8 +3,8 @@
 import argparse
 import sys
 
-from ..cli.train import add_arguments, run
-from ..errors import LightSegError
+from LightSegLib.cli.train import add_arguments, run
+from LightSegLib.errors import LightSegError
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m LightSegLib.training", description="Train a network by a recipe.")

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError, OutputError
+from LightSegLib.errors import InputError, OutputError
 
 __all__ = ["Checkpoint", "load_checkpoint", "load_weights", "save_checkpoint", "save_weights", "warm_start"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ..errors import LightSegError
+from LightSegLib.errors import LightSegError
 
 __all__ = ["Source", "batches"]
 

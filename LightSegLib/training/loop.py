@@ -15,14 +15,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..errors import LightSegError, RecipeError
-from .batch_norm import renew_batch_norm
-from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_weights, warm_start
-from .ema import WeightAverage
-from .loader import Source, batches
-from .losses import build_loss
-from .recipe import OptimizerSettings, Recipe
-from .run_log import LogRow, Reporter, RunLog, draw_learning_curve, read_log
+from LightSegLib.errors import LightSegError, RecipeError
+from LightSegLib.training.batch_norm import renew_batch_norm
+from LightSegLib.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_weights, warm_start
+from LightSegLib.training.ema import WeightAverage
+from LightSegLib.training.loader import Source, batches
+from LightSegLib.training.losses import build_loss
+from LightSegLib.training.recipe import OptimizerSettings, Recipe
+from LightSegLib.training.run_log import LogRow, Reporter, RunLog, draw_learning_curve, read_log
 
 __all__ = ["TrainingResult", "learning_rate", "train"]
 
@@ -114,10 +114,9 @@ class _Run:
         self.recipe, self.folder = recipe, folder
         torch.manual_seed(recipe.run.seed)
         self.network = _build(recipe) if network is None else network
-        # a third off the time of a step of ACU-Net on a CPU (0.65 -> 0.40 s for 12 x 5 x 224 x 176 on two cores)
-        self.channels_last = recipe.run.channels_last and any(isinstance(m, nn.Conv2d) for m in self.network.modules())
-        if self.channels_last:
-            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.layout = _channels_last(self.network) if recipe.run.channels_last else torch.contiguous_format
+        if recipe.run.channels_last:
+            self.network.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.criterion = build_loss(recipe.loss.name)
         self.optimizer = _adamw(self.network, recipe.optimizer)
         self.step, self.seconds, self.loss, self.bad_steps = 0, 0.0, math.nan, 0
@@ -203,7 +202,7 @@ class _Run:
         torch.set_rng_state(state.random_state)
 
     def _arranged(self, inputs: Tensor) -> Tensor:
-        return inputs.contiguous(memory_format=torch.channels_last) if self.channels_last else inputs
+        return inputs.contiguous(memory_format=self.layout)
 
     def _autocast(self) -> contextlib.AbstractContextManager:
         if self.recipe.run.precision == "bf16":
@@ -212,9 +211,15 @@ class _Run:
 
 
 def _build(recipe: Recipe) -> nn.Module:
-    from ..networks import build_network
+    from LightSegLib.networks import build_network
 
     return build_network(recipe.network.name, **recipe.network.arguments)
+
+
+def _channels_last(network: nn.Module) -> torch.memory_format:
+    # Seconds a step on two cores: ACU-Net, 12 x 5 x 224 x 176: 0.65 -> 0.37; pocket U-Net, 2 x 96^3: 12.9 -> 9.4.
+    deep = any(isinstance(module, nn.Conv3d) for module in network.modules())
+    return torch.channels_last_3d if deep else torch.channels_last
 
 
 def _adamw(network: nn.Module, settings: OptimizerSettings) -> torch.optim.AdamW:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import RecipeError
+from LightSegLib.errors import RecipeError
 
 __all__ = ["LOSSES", "Loss", "bce_dice", "build_loss", "soft_dice_per_batch"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import MissingDependencyError, RecipeError
+from LightSegLib.errors import MissingDependencyError, RecipeError
 
 __all__ = [
     "CheckpointSettings",
