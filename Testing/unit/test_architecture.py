@@ -18,7 +18,7 @@ LIBRARY = "LightSegLib"
 # Each part may import parts of its own row and of the rows above it. A new file needs a place here.
 ROWS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
-    frozenset({"resources", "segments", "progress", "geometry", "networks"}),
+    frozenset({"resources", "segments", "progress", "geometry", "job", "networks"}),
     frozenset({"measures", "volumes", "integrity", "seg_nrrd", "writers", "outputs"}),
     frozenset({"bundle_metadata", "bundles"}),
     frozenset({"preprocess", "postprocess"}),

@@ -1,0 +1,101 @@
+"""The worker process as seen from the application: started, listened to, ended."""
+
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import LightSegLib
+from LightSegLib.errors import EngineError
+from LightSegLib.slicer_bridge.events import application
+from LightSegLib.slicer_bridge.process_tree import kill_tree
+
+__all__ = ["WorkerProcess", "launch", "python_executable"]
+
+WORKER = "LightSegLib.worker"
+MESSAGE_START = '{"type": '
+
+
+class WorkerProcess:
+    """A running worker. Its output is read by a thread of its own; `messages` hands it over without waiting."""
+
+    def __init__(self, job_file: Path) -> None:
+        self._process = launch([python_executable(), "-m", WORKER, str(job_file)])
+        self._messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True, name="LightSeg worker output")
+        self._reader.start()
+
+    @property
+    def process_id(self) -> int:
+        """The process id of the worker, or of the launcher around it."""
+        return self._process.pid
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return what has arrived since the last call; the last of all is {"type": "end", "code": exit code}."""
+        arrived = []
+        while True:
+            try:
+                arrived.append(self._messages.get_nowait())
+            except queue.Empty:
+                return arrived
+
+    def kill(self) -> None:
+        """Kill the worker with all its processes and wait until they are gone."""
+        kill_tree(self._process)
+        self._reader.join(timeout=5)
+
+    def _read(self) -> None:
+        # The bytes below the text layer: that decodes with the locale, and stops at a character it does not know.
+        text: Any = self._process.stdout
+        for line in iter(text.buffer.readline, b""):
+            self._messages.put(parse_line(line.decode("utf-8", errors="replace").rstrip()))
+        self._messages.put({"type": "end", "code": self._process.wait()})
+
+
+def parse_line(line: str) -> dict[str, Any]:
+    """Return the message on a line of the worker's output; any other text becomes a log message.
+
+    A library's warning without a line end may stand before a message, as stdout and stderr arrive together.
+    """
+    start = line.find(MESSAGE_START)
+    if start >= 0:
+        try:
+            return dict(json.loads(line[start:]))
+        except ValueError:
+            pass
+    return {"type": "log", "message": line}
+
+
+def python_executable() -> str:
+    """Return the Python that has LightSeg's dependencies: PythonSlicer inside the application, else this one.
+
+    Errors: EngineError if the application's Python is not found.
+    """
+    if application() is None:
+        return sys.executable
+    found = shutil.which("PythonSlicer")
+    if found is None:
+        raise EngineError("PythonSlicer was not found on PATH: start Slicer by its launcher or reinstall it")
+    return found
+
+
+def launch(command: list[str]) -> "subprocess.Popen[str]":
+    """Start a process with stdout and stderr in one pipe, by Slicer's own function inside the application."""
+    root = str(Path(LightSegLib.__file__).resolve().parent.parent)
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+    variables = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+    if application() is not None:
+        import slicer.util
+
+        process: subprocess.Popen[str] = slicer.util.launchConsoleProcess(
+            command, useStartupEnvironment=False, updateEnvironment=variables
+        )
+        return process
+    environment: Mapping[str, str] = {**os.environ, **variables}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

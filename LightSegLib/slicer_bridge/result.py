@@ -1,0 +1,36 @@
+"""What a segmentation gives to the scene and to its caller."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from LightSegLib.measures import Agreement
+
+if TYPE_CHECKING:
+    import slicer
+
+__all__ = ["SegmentResult"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentResult:
+    """Nodes and numbers of one finished run.
+
+    `segmentation` and `table` are in the scene of the input. `volumes_ml` by segment name. `lesion_count`: None for
+    models that segment no lesions. `agreements`: agreement with the reference by segment name, empty without one.
+    `timings_s`: seconds by stage and in "total".
+    """
+
+    segmentation: "slicer.vtkMRMLSegmentationNode"
+    table: "slicer.vtkMRMLTableNode"
+    probabilities: "slicer.vtkMRMLScalarVolumeNode | None"
+    volumes_ml: Mapping[str, float]
+    lesion_count: int | None
+    agreements: Mapping[str, Agreement]
+    timings_s: Mapping[str, float]
+    provenance: Mapping[str, Any]
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """The agreement of the first segment with the reference; None without a reference."""
+        return next(iter(self.agreements.values()), None)
