@@ -92,6 +92,21 @@ def test_the_source_tree_finds_its_resources(repository: Path, tmp_path: Path) -
     assert Path(resources) == repository / "Resources"
 
 
+def test_the_module_loads_the_library_with_only_its_own_folder_on_the_path(repository: Path, tmp_path: Path) -> None:
+    # Slicer, given the source tree, puts nothing but LightSeg/ on the path; no engine is installed yet
+    code = f"""
+for absent in ("openvino", "torch"):
+    sys.modules[absent] = None
+import slicer_stubs
+slicer_stubs.install()
+import LightSeg
+assert {str(repository)!r} == sys.path[-1]
+"""
+    stubs = Path(__file__).parent
+    lines = run_python(code + WHERE, repository / "LightSeg", stubs, without=repository, cwd=tmp_path)
+    assert [Path(line) for line in lines] == [repository / "LightSegLib" / "resources.py", repository / "Resources"]
+
+
 def test_the_library_loads_without_any_inference_engine(repository: Path, tmp_path: Path) -> None:
     # what Slicer loads before the first Segment: everything but networks, training and the program's entry points
     code = """
