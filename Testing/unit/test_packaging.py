@@ -108,13 +108,14 @@ assert {str(repository)!r} == sys.path[-1]
 
 
 def test_the_library_loads_without_any_inference_engine(repository: Path, tmp_path: Path) -> None:
-    # what Slicer loads before the first Segment: everything but networks, training and the program's entry points
+    # everything but the bridge, which needs Slicer, the entry point, and the parts that PyTorch is for
     code = """
 import importlib, pkgutil
 for absent in ("openvino", "torch", "safetensors", "matplotlib", "rich", "slicer", "qt", "ctk"):
     sys.modules[absent] = None
 import LightSegLib
-apart = ("LightSegLib.networks", "LightSegLib.training", "LightSegLib.slicer_bridge", "LightSegLib.__main__")
+of_torch = ("LightSegLib.networks", "LightSegLib.training", "LightSegLib.engines.pytorch")
+apart = (*of_torch, "LightSegLib.slicer_bridge", "LightSegLib.__main__")
 for module in pkgutil.walk_packages(LightSegLib.__path__, "LightSegLib.", onerror=lambda name: None):
     if not module.name.startswith(apart):
         importlib.import_module(module.name)
