@@ -16,9 +16,11 @@ def segmentation_metadata(labelmap: sitk.Image, segments: Sequence[Segment]) -> 
     """Return the metadata with which 3D Slicer 5 reads `labelmap` as a segmentation with these segments.
 
     `labelmap`: 3D uint8 or uint16; all segments share it as layer 0, each by its own value. Segments without a voxel
-    are listed too. Each extent is the whole image, so that Slicer keeps the grid of the image that was segmented.
+    are listed too. Extents and reference geometry are those of the whole image, so that the segmentation keeps the
+    grid of the segmented image when it is edited and saved again.
     Raises ValueError when there is no segment, two share a value, or the labelmap has a value that none explains.
-    Source: vtkMRMLSegmentationStorageNode::WriteBinaryLabelmapRepresentation of 3D Slicer.
+    Source: vtkMRMLSegmentationStorageNode::WriteBinaryLabelmapRepresentation and
+    vtkSegmentationConverter::SerializeImageGeometry of 3D Slicer.
     """
     values = [segment.value for segment in segments]
     if not values or len(set(values)) != len(values):
@@ -30,10 +32,10 @@ def segmentation_metadata(labelmap: sitk.Image, segments: Sequence[Segment]) -> 
     metadata = {
         "Segmentation_MasterRepresentation": BINARY_LABELMAP,
         "Segmentation_ContainedRepresentationNames": f"{BINARY_LABELMAP}|",
-        "Segmentation_ConversionParameters": "",
+        "Segmentation_ConversionParameters": f"Reference image geometry|{_reference_geometry(labelmap)}|&",
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
     }
-    extent = " ".join(f"0 {size - 1}" for size in labelmap.GetSize())
+    extent = " ".join(map(str, _extent(labelmap)))
     for number, segment in enumerate(segments):
         fields = {
             "ID": f"Segment_{segment.value}",
@@ -48,3 +50,16 @@ def segmentation_metadata(labelmap: sitk.Image, segments: Sequence[Segment]) -> 
         }
         metadata |= {f"Segment{number}_{key}": value for key, value in fields.items()}
     return metadata
+
+
+def _extent(labelmap: sitk.Image) -> list[int]:
+    return [index for size in labelmap.GetSize() for index in (0, size - 1)]
+
+
+def _reference_geometry(labelmap: sitk.Image) -> str:
+    """Return Slicer's text for a grid: the matrix from voxel indices to RAS row by row, and the extent."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.reshape(labelmap.GetDirection(), (3, 3)) * labelmap.GetSpacing()
+    matrix[:3, 3] = labelmap.GetOrigin()
+    matrix[:2] *= -1  # LPS to RAS
+    return "".join(f"{number};" for number in [*matrix.ravel().tolist(), *_extent(labelmap)])

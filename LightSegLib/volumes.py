@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from LightSegLib.errors import GeometryError, InputError
 from LightSegLib.geometry import overlap_fraction, resample_onto, same_grid, to_grid_of, to_lps
 from LightSegLib.integrity import check_complete
+from LightSegLib.nifti_floats import NonFiniteCounter
 
 __all__ = [
     "check_volume",
@@ -81,10 +82,8 @@ def check_volume(image: sitk.Image, *, name: str) -> None:
     array = sitk.GetArrayViewFromImage(image)
     lowest, highest = array.min(), array.max()
     if not (math.isfinite(lowest) and math.isfinite(highest)):
-        bad = array.size - np.count_nonzero(np.isfinite(array))
-        raise InputError(
-            f"{name} holds NaN or infinity in {bad} of {array.size} voxels; replace these by the background's value."
-        )
+        bad = array.size - int(np.count_nonzero(np.isfinite(array)))
+        raise _non_finite_error(name, bad, array.size)
     if lowest == highest:
         raise InputError(f"{name} is empty: all of its voxels have the value {lowest:g}; give an image with content.")
 
@@ -129,7 +128,10 @@ def _check_header(reader: sitk.ImageFileReader, path: Path, max_compression: flo
             f"{path} would grow more than {max_compression:g}-fold to {image_bytes / 2**20:.0f} MiB when read, so it "
             "is empty or not what it seems; export the image again."
         )
-    check_complete(path, image_bytes=image_bytes)
+    non_finite = NonFiniteCounter()
+    check_complete(path, image_bytes=image_bytes, inspect=non_finite)
+    if non_finite.count:
+        raise _non_finite_error(str(path), non_finite.count, voxels)
 
 
 def _read_series(folder: Path) -> sitk.Image:
@@ -164,6 +166,12 @@ def _read_error(path: Path, error: RuntimeError) -> InputError:
     return InputError(
         f"{path} is not an image that can be read; give a complete NIfTI, NRRD or MHA file or a folder with one DICOM "
         "series."
+    )
+
+
+def _non_finite_error(name: str, bad: int, voxels: int) -> InputError:
+    return InputError(
+        f"{name} holds NaN or infinity in {bad} of {voxels} voxels; replace these by the background's value."
     )
 
 

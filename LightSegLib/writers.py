@@ -104,6 +104,8 @@ def _replacing(path: str | Path) -> Iterator[Path]:
 def _write(image: sitk.Image, path: Path, *, metadata: Mapping[str, str]) -> None:
     output_format(path)
     image = sitk.Image(image)
+    # Without this, SimpleITK erases the metadata of the caller's image too.
+    image.MakeUnique()
     for key in image.GetMetaDataKeys():
         image.EraseMetaData(key)
     for key, value in metadata.items():
