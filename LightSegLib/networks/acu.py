@@ -18,7 +18,7 @@ DOWNSAMPLING = 16  # four halvings: the stem and rows 3, 5 and 8 of Table 1
 
 
 class UpConv(nn.Module):
-    """"Upconv2d" of Table 1: nearest resize by 2, then a 2 x 2 convolution, as in the original U-Net.
+    """ "Upconv2d" of Table 1: nearest resize by 2, then a 2 x 2 convolution, as in the original U-Net.
 
     A transposed convolution has the same number of parameters but 0.275 G multiply-adds in the whole network
     instead of the printed 0.386 G.

@@ -54,5 +54,7 @@ def build_preprocessor(settings: Mapping[str, Any], channels: Sequence[str]) -> 
             (channel,) = channels
             return HeadVolume(channel=channel, spacing_mm=float(settings["spacing_mm"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"the bundle's preprocessing section is incomplete or malformed ({error!r}): reinstall it") from error
+        raise BundleError(
+            f"the bundle's preprocessing section is incomplete or malformed ({error!r}): reinstall it"
+        ) from error
     raise BundleError(f"unknown preprocessing {kind!r}; known: brain_slices, head_volume")

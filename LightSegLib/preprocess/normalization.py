@@ -28,7 +28,9 @@ def tissue_mode(values: np.ndarray) -> tuple[float, float]:
     top = float(np.percentile(values, 99.5))
     bottom = float(values.min())
     if not top > bottom:
-        raise InputError("the brain has a single intensity, so it cannot be normalized: check that the image is an MR scan")
+        raise InputError(
+            "the brain has a single intensity, so it cannot be normalized: check that the image is an MR scan"
+        )
     counts, edges = np.histogram(values, bins=HISTOGRAM_BINS, range=(bottom, top))
     smooth = gaussian_filter1d(counts.astype(np.float64), HISTOGRAM_SIGMA, mode="constant")
     centers = (edges[1:] + edges[:-1]) / 2
@@ -48,7 +50,9 @@ def interquartile(values: np.ndarray) -> tuple[float, float]:
     """
     low, middle, high = np.percentile(values, [25, 50, 75])
     if not high > low:
-        raise InputError("half of the brain has one intensity, so it cannot be normalized: check that the image is an MR scan")
+        raise InputError(
+            "half of the brain has one intensity, so it cannot be normalized: check that the image is an MR scan"
+        )
     return float(middle), float((high - low) / 1.349)
 
 

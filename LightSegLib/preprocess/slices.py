@@ -113,9 +113,7 @@ class BrainSlices:
     def _grid(self, brain: sitk.Image) -> sitk.Image:
         box = _bounding_box(brain)
         center = [(low + high) / 2 for low, high in box]
-        size_mm = [
-            (high - low + 1) * spacing for (low, high), spacing in zip(box, brain.GetSpacing(), strict=True)
-        ]
+        size_mm = [(high - low + 1) * spacing for (low, high), spacing in zip(box, brain.GetSpacing(), strict=True)]
         # A brain larger than the canvas is sampled more coarsely instead of being cut.
         free = [(length - 2 * MARGIN_VOXELS) * self.spacing_mm for length in reversed(self.canvas)]
         spacing = self.spacing_mm * max(1.0, size_mm[0] / free[0], size_mm[1] / free[1])
