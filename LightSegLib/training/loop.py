@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import math
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,12 +18,14 @@ from LightSegLib.errors import LightSegError, RecipeError
 from LightSegLib.training.batch_norm import renew_batch_norm
 from LightSegLib.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_weights, warm_start
 from LightSegLib.training.ema import WeightAverage
+from LightSegLib.training.interrupts import stop_signals
 from LightSegLib.training.loader import Source, batches
 from LightSegLib.training.losses import build_loss
-from LightSegLib.training.recipe import OptimizerSettings, Recipe
+from LightSegLib.training.optimizer import build_adamw, learning_rate
+from LightSegLib.training.recipe import Recipe
 from LightSegLib.training.run_log import LogRow, Reporter, RunLog, draw_learning_curve, read_log
 
-__all__ = ["TrainingResult", "learning_rate", "train"]
+__all__ = ["TrainingResult", "train"]
 
 # A single batch with a non-finite gradient is left out; this many in a row mean that the run is lost.
 BAD_STEPS_ALLOWED = 10
@@ -41,15 +42,6 @@ class TrainingResult:
     seconds: float
     loss: float
     weights: Path | None
-
-
-def learning_rate(settings: OptimizerSettings, *, step: int, progress: float) -> float:
-    """Return the learning rate of a step (counted from 0): linear warmup times a cosine over the progress 0..1."""
-    rate = settings.lr * min(1.0, (step + 1) / max(1, settings.warmup_steps))
-    if settings.schedule == "constant":
-        return rate
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-    return rate * (settings.final_lr + (1 - settings.final_lr) * cosine)
 
 
 def train(
@@ -82,7 +74,7 @@ def train(
         reporter.say(f"resuming at step {run.step}")
     finished = finish_now or run.progress >= 1
     try:
-        with _stop_signals() as stopped:
+        with stop_signals() as stopped:
             drawn = time.monotonic()
             session_end = drawn + 60 * (stop_after_minutes or math.inf)
             while not finished:
@@ -118,7 +110,7 @@ class _Run:
         if recipe.run.channels_last:
             self.network.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.criterion = build_loss(recipe.loss.name)
-        self.optimizer = _adamw(self.network, recipe.optimizer)
+        self.optimizer = build_adamw(self.network, recipe.optimizer)
         self.step, self.seconds, self.loss, self.bad_steps = 0, 0.0, math.nan, 0
         path = folder / "checkpoint.pt"
         if not path.is_file() and recipe.warm_start is not None:
@@ -220,39 +212,6 @@ def _channels_last(network: nn.Module) -> torch.memory_format:
     # Seconds a step on two cores: ACU-Net, 12 x 5 x 224 x 176: 0.65 -> 0.37; pocket U-Net, 2 x 96^3: 12.9 -> 9.4.
     deep = any(isinstance(module, nn.Conv3d) for module in network.modules())
     return torch.channels_last_3d if deep else torch.channels_last
-
-
-def _adamw(network: nn.Module, settings: OptimizerSettings) -> torch.optim.AdamW:
-    # Biases and norm scales are not decayed: pulling a scale to zero fights the normalization, not overfitting.
-    decayed = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
-    free = [p for p in network.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": settings.weight_decay},
-        {"params": free, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=settings.lr, foreach=True)
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM in a list, so that a step is always finished; a second one interrupts at once."""
-    received: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    try:
-        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: the caller's business
-        yield received
-        return
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _cores() -> int:

@@ -17,7 +17,8 @@ load_file = pytest.importorskip("safetensors.torch").load_file
 
 from LightSegLib.errors import InputError, LightSegError, RecipeError  # noqa: E402
 from LightSegLib.training.checkpoint import load_checkpoint  # noqa: E402
-from LightSegLib.training.loop import learning_rate, train  # noqa: E402
+from LightSegLib.training.loop import train  # noqa: E402
+from LightSegLib.training.optimizer import learning_rate  # noqa: E402
 from LightSegLib.training.recipe import OptimizerSettings, parse_recipe  # noqa: E402
 from LightSegLib.training.run_log import read_log  # noqa: E402
 

@@ -1,0 +1,167 @@
+"""`lightseg evaluate`: score a model, or a training run, on cases with references."""
+
+import argparse
+import csv
+import json
+import sys
+import tempfile
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from LightSegLib.bundles import Bundle, load_bundle
+from LightSegLib.cli.console import print_json
+from LightSegLib.errors import InputError, MissingDependencyError, OutputError
+from LightSegLib.pipeline.result import json_ready
+from LightSegLib.segmenter import Segmenter
+
+__all__ = ["add_parser", "run"]
+
+DESCRIPTION = """\
+Segment the cases that DATA/cases.json lists, and score them against their references. Prints the table of the model
+card; means carry 95 % bootstrap intervals over patients. Beside a FLAIR lesion model stand two plain thresholds: the
+best possible one for each case, and a fixed one chosen on the train cases of other patients."""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command and its options."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="score a model or a training run on cases with references",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--model", metavar="NAME", help="name or folder of a bundle")
+    model.add_argument("--run", dest="run_folder", type=Path, metavar="RUN", help="folder of a training run")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/wmh"), help="folder with cases.json")
+    parser.add_argument(
+        "--split",
+        choices=("validation", "train", "all", "left-out"),
+        default="validation",
+        help="left-out: what the recipe of --run leaves out",
+    )
+    parser.add_argument("--cases", metavar="A,B", help="exactly these cases")
+    parser.add_argument("--reference", default="lesion", help="reference file of a case, without .nii.gz")
+    parser.add_argument("--also", metavar="NAME", help="a second reference, reported beside the first")
+    parser.add_argument(
+        "--inputs",
+        metavar="CHANNEL[=FILE],...",
+        help="channels of the model, and files of a case where named otherwise (default: all the model's channels)",
+    )
+    parser.add_argument("--no-baseline", action="store_true", help="leave out the plain thresholds")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="write cases.csv, summary.json, table.md, masks")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument("--engine", default="auto", choices=("auto", "openvino", "pytorch"))
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of the engine")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate a bundle or a training run."""
+    with tempfile.TemporaryDirectory(prefix="lightseg-") as folder:
+        if options.run_folder is None:
+            bundle = load_bundle(options.model)
+        else:
+            bundle = _bundle_of_run(options.run_folder, Path(folder))
+        return _evaluate(options, bundle)
+
+
+def _evaluate(options: argparse.Namespace, bundle: Bundle) -> int:
+    from LightSegLib.training.baseline import threshold_baselines
+    from LightSegLib.training.cases import read_cases, select_cases
+    from LightSegLib.training.evaluate import evaluate_cases, markdown_table, score_row, summarize
+
+    known = read_cases(options.data)
+    if options.cases is None and options.split == "left-out":
+        cases = _left_out(options.run_folder, known)
+    else:
+        cases = select_cases(known, split=options.split, names=options.cases.split(",") if options.cases else ())
+    if not cases:
+        raise InputError(f"{options.data}/cases.json: no case in split '{options.split}'; choose another with --split")
+    inputs = _inputs(options.inputs, bundle)
+    segmenter = Segmenter(bundle, device=options.device, engine=options.engine, threads=options.threads)
+    keep = None if options.output is None else options.output / "segmentations"
+    scores = evaluate_cases(
+        segmenter,
+        cases,
+        inputs=inputs,
+        reference=options.reference,
+        also=options.also,
+        keep=keep,
+        progress=lambda text: print(text, file=sys.stderr, flush=True),
+    )
+    baselines = {}
+    if not options.no_baseline and bundle.postprocessing.get("kind") == "lesions" and "FLAIR" in inputs:
+        train = select_cases(known, split="train")
+        baselines = threshold_baselines(cases, chosen_on=train, reference=options.reference)
+    rows = [score_row(score, baselines.get(score.case.name)) for score in scores]
+    intervals = summarize(rows)
+    table = markdown_table(rows, intervals, also=options.also)
+    body = {
+        "model": {
+            "name": bundle.name,
+            "version": bundle.version,
+            "run": options.run_folder and str(options.run_folder),
+        },
+        "reference": options.reference,
+        "also": options.also,
+        "inputs": inputs,
+        "postprocessing": dict(bundle.postprocessing),
+        "cases": rows,
+        "summary": {name: asdict(interval) for name, interval in intervals.items()},
+    }
+    if options.output is not None:
+        _write(options.output, rows, body, table)
+    if options.json:
+        print_json(options, body)
+    else:
+        print(table)
+    return 0
+
+
+def _bundle_of_run(run_folder: Path, folder: Path) -> Bundle:
+    if find_spec("torch") is None:
+        raise MissingDependencyError("evaluating a training run needs PyTorch: pip install 'lightseg[train]'")
+    from LightSegLib.training.runs import export_run
+
+    return export_run(
+        run_folder, folder / "bundle", model_card=f"Training run {run_folder.name}, for evaluation only.\n"
+    )
+
+
+def _left_out(run_folder: Path | None, known: list[Any]) -> list[Any]:
+    from LightSegLib.training.cases import left_out
+    from LightSegLib.training.runs import read_run
+
+    if run_folder is None:
+        raise InputError("--split left-out needs --run: a bundle does not say what was left out of its training")
+    return left_out(known, dict(read_run(run_folder).source))
+
+
+def _inputs(text: str | None, bundle: Bundle) -> dict[str, str]:
+    names = [channel.name for channel in bundle.inputs]
+    if text is None:
+        return {name: name for name in names}
+    inputs = {}
+    for item in text.split(","):
+        channel, _, file = item.partition("=")
+        if channel not in names:
+            raise InputError(f"--inputs {item}: {bundle.name} has no channel {channel!r}; it has {', '.join(names)}")
+        inputs[channel] = file or channel
+    return inputs
+
+
+def _write(folder: Path, rows: list[dict[str, Any]], body: dict[str, Any], table: str) -> None:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "cases.csv").open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        (folder / "summary.json").write_text(json.dumps(json_ready(body), indent=2) + "\n", encoding="utf-8")
+        (folder / "table.md").write_text(table + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another --output folder") from error
