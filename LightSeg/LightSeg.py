@@ -5,7 +5,7 @@ from pathlib import Path
 
 import slicer
 import vtk
-from slicer import vtkMRMLDisplayableNode, vtkMRMLSegmentationNode
+from slicer import vtkMRMLLabelMapVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.parameterNodeWrapper import parameterNodeWrapper
@@ -54,7 +54,7 @@ class LightSegParameterNode:
     """What the user chose; the inputs are node references `Input.<channel>`, as they depend on the model."""
 
     model: str
-    reference: vtkMRMLDisplayableNode
+    reference: vtkMRMLSegmentationNode | vtkMRMLLabelMapVolumeNode | None
     output: vtkMRMLSegmentationNode
 
 

@@ -1,6 +1,7 @@
 """A labelmap as a segmentation node: segments with names, colors and terminology, on the input's grid."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -17,7 +18,7 @@ __all__ = ["check_output", "show_segmentation"]
 BINARY = "Binary labelmap"
 
 
-def check_output(node: "slicer.vtkMRMLNode | None", *, reference: "slicer.vtkMRMLNode | None") -> None:
+def check_output(node: Any, *, reference: Any) -> None:
     """Raise InputError unless `node` can take the result: a segmentation node, or None for a new one."""
     if node is None:
         return

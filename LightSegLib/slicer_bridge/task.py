@@ -152,14 +152,13 @@ class SceneTask:
         return value
 
     def _notes(self) -> list[str]:
-        notes = []
-        for channel, volume in self._worlds.items():
-            if volume.resampled:
-                notes.append(
-                    f"{channel} was interpolated in world space, as its axes or its transform shear or bend it."
-                )
+        notes = [
+            f"{channel} was interpolated in world space, because its transform bends or shears it."
+            for channel, volume in self._worlds.items()
+            if volume.resampled
+        ]
         if self._worlds[self.main].result_transform is not self.volumes[self.main].GetParentTransformNode():
-            notes.append(f"The result is in world space, as the transform above {self.main} is not rigid.")
+            notes.append(f"The result is in world space, because the transform above {self.main} is not rigid.")
         return notes
 
     @staticmethod
@@ -170,5 +169,6 @@ class SceneTask:
         return scene.AddNewNodeByClass(node_class, scene.GenerateUniqueName(name))
 
 
-def _agreement(values: Mapping[str, float | None]) -> Agreement:
-    return Agreement(**{name: math.nan if value is None else value for name, value in values.items()})
+def _agreement(values: Mapping[str, Any]) -> Agreement:
+    numbers: dict[str, Any] = {name: math.nan if value is None else value for name, value in values.items()}
+    return Agreement(**numbers)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import slicer
@@ -17,7 +18,7 @@ __all__ = ["ParentTransform", "parent_transform", "reslice"]
 class ParentTransform:
     """The transform above a node, all levels combined: `matrix` (4, 4) in RAS if it is linear, else None."""
 
-    node: "slicer.vtkMRMLTransformNode | None"
+    node: Any  # vtkMRMLTransformNode, or None
     matrix: np.ndarray | None
 
     @property
@@ -37,8 +38,9 @@ class ParentTransform:
 
     def points_to_world(self) -> Callable[[np.ndarray], np.ndarray]:
         """Return a function that takes points (n, 3) from the node's own space to the world, RAS, mm."""
-        if self.matrix is not None:
-            return lambda points: points @ self.matrix[:3, :3].T + self.matrix[:3, 3]
+        matrix = self.matrix
+        if matrix is not None:
+            return lambda points: points @ matrix[:3, :3].T + matrix[:3, 3]
         general = vtk.vtkGeneralTransform()
         self.node.GetTransformToWorld(general)
 
