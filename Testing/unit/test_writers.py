@@ -65,14 +65,15 @@ def test_a_volume_comes_back_as_it_was_written(volume, tmp_path, ending):
     assert same_voxels(read_volume(tmp_path / f"p.{ending}"), volume)
 
 
-def test_a_nifti_labelmap_has_exactly_the_geometry_of_its_nifti_input(labelmap, tmp_path):
+def test_a_nifti_labelmap_has_the_geometry_of_its_nifti_input(labelmap, tmp_path):
     write_labelmap(labelmap, tmp_path / "input.nii.gz")
     image = read_labelmap(tmp_path / "input.nii.gz")
     write_labelmap(image, tmp_path / "output.nii.gz")
     output = read_labelmap(tmp_path / "output.nii.gz")
     assert output.GetOrigin() == image.GetOrigin()
     assert output.GetSpacing() == image.GetSpacing()
-    assert output.GetDirection() == image.GetDirection()
+    # NIfTI stores sines and cosines in 32 bits, from which ITK works out the direction anew each time.
+    np.testing.assert_allclose(output.GetDirection(), image.GetDirection(), rtol=0, atol=1e-7)
 
 
 def test_an_empty_labelmap_can_be_written(labelmap, tmp_path):
