@@ -77,7 +77,7 @@ class LightSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(panel)
         panel.setMRMLScene(slicer.mrmlScene)
         self.logic = LightSegLogic()
-        self.inputs = InputRows(self.ui.inputsFrame.layout(), self._update_button)
+        self.inputs = InputRows(self.ui.inputsButton.layout(), self._update_button)
         for name in bundle_names():
             self.ui.modelSelector.addItem(name)
         self.ui.progressBar.maximum = PROGRESS_STEPS
@@ -180,11 +180,11 @@ class LightSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         except Exception as error:  # also the unexpected ones must reach the user
             self._show_error(error)
         else:
-            if self._parameters is not None:
-                self._parameters.output = result.segmentation
             self.ui.resultsTable.setMRMLTableNode(result.table)
             self.ui.resultsTable.visible = True
-            self.ui.statusLabel.text = _("Done in {seconds:.1f} s").format(seconds=result.timings_s["total"])
+            self.ui.statusLabel.text = _("{name}: done in {seconds:.1f} s").format(
+                name=result.segmentation.GetName(), seconds=result.timings_s["total"]
+            )
 
     def _show_error(self, error: Exception) -> None:
         self.ui.statusLabel.text = str(error)

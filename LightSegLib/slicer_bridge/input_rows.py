@@ -12,6 +12,8 @@ from LightSegLib.bundles import InputChannel
 __all__ = ["InputRows"]
 
 ROLE = "Input."
+FIRST_ROW = 1
+"""Below the model selector."""
 
 
 class InputRows:
@@ -20,13 +22,15 @@ class InputRows:
     def __init__(self, layout: Any, changed: Callable[[], None]) -> None:
         self._layout = layout
         self._changed = changed
+        self._labels: list[Any] = []
         self._selectors: dict[str, Any] = {}
 
     def show(self, channels: tuple[InputChannel, ...], parameters: "slicer.vtkMRMLScriptedModuleNode") -> None:
         """Replace the rows by those for `channels`; what is not chosen yet is guessed from the volumes' names."""
-        while self._layout.rowCount():
-            self._layout.removeRow(0)
-        self._selectors = {}
+        for widget in (*self._labels, *self._selectors.values()):
+            widget.visible = False
+            widget.deleteLater()  # which takes it out of the layout
+        self._labels, self._selectors = [], {}
         for channel in channels:
             role = ROLE + channel.name
             if parameters.GetNodeReference(role) is None:
@@ -43,7 +47,9 @@ class InputRows:
             selector.setMRMLScene(parameters.GetScene())
             selector.setCurrentNode(parameters.GetNodeReference(role))
             selector.connect("currentNodeChanged(vtkMRMLNode*)", self._remember(parameters, role))
-            self._layout.addRow(qt.QLabel(f"{channel.name}:"), selector)
+            label = qt.QLabel(f"{channel.name}:")
+            self._layout.insertRow(FIRST_ROW + len(self._selectors), label, selector)
+            self._labels.append(label)
             self._selectors[channel.name] = selector
 
     def nodes(self) -> "dict[str, slicer.vtkMRMLScalarVolumeNode | None]":
