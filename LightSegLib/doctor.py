@@ -126,7 +126,8 @@ def examine(*, models: Path | None = None, progress: Callable[[str], None] | Non
     problems += [f"{name} is not installed: run `pip install {name}`" for name in _NEEDED if versions[name] is None]
     if not any(devices.values()):
         problems.append("No inference engine is installed: run `pip install openvino`")
-    problems += [check.error for check in (*bundle_checks, *engine_checks) if check.error is not None]
+    errors = [*(check.error for check in bundle_checks), *(check.error for check in engine_checks)]
+    problems += [error for error in errors if error is not None]
     return Report(
         versions=versions,
         system={"python": platform.python_version(), "system": platform.platform(), "machine": platform.machine()},
