@@ -45,8 +45,8 @@ def export_bundle(
     `metadata`: what `read_card` returns, its `lightseg` section complete but for format, self-test and hashes.
     `example_shape`: (n, c, *spatial) of a real input; batch and spatial size stay free in the OpenVINO model.
     `model_card` becomes README.md. `network` is not changed.
-    Errors: BundleError if the metadata do not describe this network, a weight does not fit float16, or an engine's
-    logits differ from PyTorch's by more than PARITY; the old folder then stays.
+    Errors: BundleError or EngineError if the metadata are incomplete or do not describe this network, a weight does
+    not fit float16, or an engine's logits differ from PyTorch's by more than PARITY; the old folder then stays.
     """
     rounded = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
     try:
@@ -84,6 +84,12 @@ def _write_openvino(network: nn.Module, path: Path, *, example_shape: tuple[int,
 
     free = openvino.PartialShape([-1, example_shape[1], *[-1] * (len(example_shape) - 2)])
     model = openvino.convert_model(network, example_input=torch.zeros(example_shape), input=[free])
+    # OpenVINO numbers its nodes by a counter of the process: name them, so that the same network gives the same file.
+    model.set_friendly_name("network")
+    for number, node in enumerate(model.get_ordered_ops()):
+        node.set_friendly_name(f"{node.get_type_name()}_{number}")
+    model.input(0).set_names({"image"})
+    model.output(0).set_names({"logits"})
     openvino.save_model(model, path, compress_to_fp16=True)
 
 
