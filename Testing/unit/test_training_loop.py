@@ -15,12 +15,15 @@ import pytest
 torch = pytest.importorskip("torch")
 load_file = pytest.importorskip("safetensors.torch").load_file
 
+from LightSegLib.engines import create_engine  # noqa: E402
 from LightSegLib.errors import InputError, LightSegError, RecipeError  # noqa: E402
+from LightSegLib.networks import build_network  # noqa: E402
 from LightSegLib.training.checkpoint import load_checkpoint  # noqa: E402
 from LightSegLib.training.loop import train  # noqa: E402
 from LightSegLib.training.optimizer import learning_rate  # noqa: E402
 from LightSegLib.training.recipe import OptimizerSettings, parse_recipe  # noqa: E402
 from LightSegLib.training.run_log import read_log  # noqa: E402
+from LightSegLib.training.runs import export_run  # noqa: E402
 
 from .training_toys import RECIPE, ToySource, toy_network  # noqa: E402
 
@@ -175,3 +178,28 @@ def test_the_learning_rate_warms_up_and_follows_a_cosine():
     assert learning_rate(settings, step=0, progress=0.0) == pytest.approx(0.1)
     assert learning_rate(settings, step=50, progress=0.5) == pytest.approx(0.5)
     assert learning_rate(settings, step=99, progress=1.0) == pytest.approx(0.0)
+
+
+def test_a_finished_run_becomes_a_bundle_with_its_weights(tmp_path):
+    class Slices(ToySource):
+        def batch(self, index):
+            random = np.random.default_rng(index)
+            inputs = random.normal(0, 1, (2, 4, 32, 48)).astype(np.float32)
+            return inputs, (inputs[:, :1] > 1).astype(np.float32)
+
+    text = RECIPE.format(steps=3, workers=0).replace("in_channels = 1", "in_channels = 4")
+    with_bundle = text + '\n[bundle]\ncard = "wmh-acu"\nexample_shape = [2, 4, 32, 48]\n'
+    train(parse_recipe(with_bundle), source=Slices(), run_folder=tmp_path / "toy")
+    bundle = export_run(tmp_path / "toy", tmp_path / "bundle", model_card="Toy.\n")
+    network = build_network("acu", in_channels=4, out_channels=1).eval()
+    network.load_state_dict(load_file(tmp_path / "toy/weights.safetensors"))
+    batch = Slices().batch(9)[0]
+    with torch.no_grad():
+        expected = network(torch.from_numpy(batch)).numpy()
+    found = create_engine(bundle, engine="openvino", device="cpu").predict(batch)
+    assert np.abs(found - expected).max() < 0.02 * np.abs(expected).max()  # weights are rounded to float16
+
+
+def test_a_run_without_a_card_is_not_exported(uninterrupted, tmp_path):
+    with pytest.raises(RecipeError, match=r"\[bundle\] lacks card and example_shape"):
+        export_run(uninterrupted, tmp_path / "bundle", model_card="")
