@@ -38,12 +38,13 @@ def head_arrays() -> tuple[np.ndarray, np.ndarray]:
         index * mm + offset for index, mm, offset in zip((i, j, k), SPACING, head_matrix()[:3, 3], strict=True)
     )
     brain = (right / 40) ** 2 + (anterior / 46) ** 2 + (superior / 38) ** 2 <= 1
-    noise = np.random.default_rng(3).normal(0, 5, brain.shape)
-    flair = np.where(brain, 100 + noise, 0)
+    # A gradient wide enough that half way to a lesion is the toy network's threshold.
+    tissue = 100 + 0.8 * right + np.random.default_rng(3).normal(0, 2, brain.shape)
+    flair = np.where(brain, tissue, 0)
     lesions = np.zeros(brain.shape, bool)
     for r, a, s, radius in LESIONS:
         lesions |= (right - r) ** 2 + (anterior - a) ** 2 + (superior - s) ** 2 <= radius**2
-    flair[lesions] = 220
+    flair[lesions] = 250
     return flair.astype(np.int16), lesions.astype(np.uint8)
 
 
