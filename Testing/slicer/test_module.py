@@ -1,0 +1,75 @@
+"""LightSeg.py as Slicer loads it."""
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import slicer
+from conftest import LIGHTSEG
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def panel() -> ElementTree.Element:
+    return ElementTree.parse(REPOSITORY / "LightSeg" / "Resources" / "UI" / "LightSeg.ui").getroot()
+
+
+def test_the_module_describes_itself() -> None:
+    parent = SimpleNamespace()
+    LIGHTSEG.LightSeg(parent)
+    assert parent.title == "LightSeg" and parent.categories == ["Segmentation"]
+    assert parent.helpText and parent.contributors
+
+
+def test_only_its_own_folder_on_the_path_is_enough_to_find_the_library(tmp_path: Path) -> None:
+    """Slicer puts only the module's folder on the path when it loads a module from source."""
+    code = f"""
+import sys
+sys.path[:] = [p for p in sys.path if p not in ("", {str(REPOSITORY)!r})]
+sys.path.insert(0, {str(REPOSITORY / "Testing" / "slicer")!r})
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
+from stand_ins import application
+application.boot()
+module = application.load_module()
+import LightSegLib
+print(LightSegLib.__file__)
+print("openvino" in sys.modules, "torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    where, loaded = done.stdout.splitlines()[-2:]
+    assert Path(where).parent.parent == REPOSITORY
+    assert loaded == "False False", "inference engines are imported by the worker, not by the application"
+
+
+def test_parameters_in_the_panel_are_those_of_the_parameter_node(panel: ElementTree.Element) -> None:
+    named = {prop.findtext("string") for prop in panel.iter("property") if prop.get("name") == "SlicerParameterName"}
+    assert named == {"reference", "output"}
+    assert named < set(LIGHTSEG.LightSegParameterNode.__annotations__)
+
+
+def test_the_code_uses_only_widgets_that_the_panel_has(panel: ElementTree.Element) -> None:
+    source = (REPOSITORY / "LightSeg" / "LightSeg.py").read_text(encoding="utf-8")
+    used = set(re.findall(r"self\.ui\.(\w+)", source))
+    assert used <= {widget.get("name") for widget in panel.iter("widget")}
+
+
+def test_node_selectors_follow_the_scene(panel: ElementTree.Element) -> None:
+    selectors = {w.get("name") for w in panel.iter("widget") if (w.get("class") or "").startswith("qMRML")}
+    connected = {connection.findtext("receiver") for connection in panel.iter("connection")}
+    assert connected == selectors - {"LightSeg"}
+
+
+def test_the_console_call_of_the_readme_works(logic: Any, bundle: Path, flair: Any) -> None:
+    result = logic.segment(model=str(bundle), volumes={"FLAIR": flair}, reference=None, output=None, interactive=False)
+    assert isinstance(result.segmentation, slicer.vtkMRMLSegmentationNode)
+    assert isinstance(result.table, slicer.vtkMRMLTableNode)
+    assert result.volumes_ml["White matter hyperintensity"] > 1
+    assert result.timings_s["total"] > 0
+    assert result.provenance["engine"]["name"] == "openvino"
