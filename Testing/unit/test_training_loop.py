@@ -15,15 +15,16 @@ import pytest
 torch = pytest.importorskip("torch")
 load_file = pytest.importorskip("safetensors.torch").load_file
 
+from LightSegLib.bundles import load_bundle  # noqa: E402
 from LightSegLib.engines import create_engine  # noqa: E402
 from LightSegLib.errors import InputError, LightSegError, RecipeError  # noqa: E402
 from LightSegLib.networks import build_network  # noqa: E402
+from LightSegLib.training import runs  # noqa: E402
 from LightSegLib.training.checkpoint import load_checkpoint  # noqa: E402
 from LightSegLib.training.loop import train  # noqa: E402
 from LightSegLib.training.optimizer import learning_rate  # noqa: E402
 from LightSegLib.training.recipe import OptimizerSettings, parse_recipe  # noqa: E402
 from LightSegLib.training.run_log import read_log  # noqa: E402
-from LightSegLib.training.runs import export_run  # noqa: E402
 
 from .training_toys import RECIPE, ToySource, toy_network  # noqa: E402
 
@@ -190,7 +191,9 @@ def test_a_finished_run_becomes_a_bundle_with_its_weights(tmp_path):
     text = RECIPE.format(steps=3, workers=0).replace("in_channels = 1", "in_channels = 4")
     with_bundle = text + '\n[bundle]\ncard = "wmh-acu"\nexample_shape = [2, 4, 32, 48]\n'
     train(parse_recipe(with_bundle), source=Slices(), run_folder=tmp_path / "toy")
-    bundle = export_run(tmp_path / "toy", tmp_path / "bundle", model_card="Toy.\n")
+    (tmp_path / "card.md").write_text("Toy.\n")
+    runs.main([str(tmp_path / "toy"), str(tmp_path / "bundle"), "--model-card", str(tmp_path / "card.md")])
+    bundle = load_bundle(tmp_path / "bundle")
     network = build_network("acu", in_channels=4, out_channels=1).eval()
     network.load_state_dict(load_file(tmp_path / "toy/weights.safetensors"))
     batch = Slices().batch(9)[0]
@@ -202,4 +205,4 @@ def test_a_finished_run_becomes_a_bundle_with_its_weights(tmp_path):
 
 def test_a_run_without_a_card_is_not_exported(uninterrupted, tmp_path):
     with pytest.raises(RecipeError, match=r"\[bundle\] lacks card and example_shape"):
-        export_run(uninterrupted, tmp_path / "bundle", model_card="")
+        runs.export_run(uninterrupted, tmp_path / "bundle", model_card="")
