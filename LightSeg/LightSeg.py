@@ -78,8 +78,11 @@ class LightSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         panel.setMRMLScene(slicer.mrmlScene)
         self.logic = LightSegLogic()
         self.inputs = InputRows(self.ui.inputsButton.layout(), self._update_button)
-        for name in bundle_names():
-            self.ui.modelSelector.addItem(name)
+        try:
+            for name in bundle_names():
+                self.ui.modelSelector.addItem(name)
+        except LightSegError as error:
+            self.ui.statusLabel.text = str(error)
         self.ui.progressBar.maximum = PROGRESS_STEPS
         self.ui.progressBar.visible = self.ui.resultsTable.visible = False
         self.ui.modelSelector.connect("currentIndexChanged(int)", self._on_model)

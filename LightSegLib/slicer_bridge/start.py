@@ -103,6 +103,8 @@ def _check_nodes(volumes: "Mapping[str, slicer.vtkMRMLScalarVolumeNode]") -> Non
     channels: dict[str, str] = {}
     for channel, node in volumes.items():
         scalar_image_data(node)
+        if node.IsA("vtkMRMLLabelMapVolumeNode"):
+            raise InputError(f'"{node.GetName()}" is a labelmap, {channel} must be an image: choose another volume')
         if node.GetScene() is None:
             raise InputError(f'The volume "{node.GetName()}" is in no scene: add it to the scene first')
         other = channels.setdefault(node.GetID(), channel)

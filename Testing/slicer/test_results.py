@@ -188,6 +188,11 @@ def test_wrong_choices_are_refused_before_any_work(logic: Any, bundle: Path, sce
             logic.start_segment(**{"model": bundle, "volumes": {"FLAIR": flair}, **change})
 
 
+def test_a_labelmap_is_no_input(logic: Any, bundle: Path, truth: slicer.vtkMRMLLabelMapVolumeNode) -> None:
+    with pytest.raises(InputError, match='"Expert" is a labelmap, FLAIR must be an image'):
+        logic.start_segment(model=bundle, volumes={"FLAIR": truth})
+
+
 def test_output_and_reference_cannot_be_one_node(logic: Any, bundle: Path, scene: SCENE, flair: FLAIR) -> None:
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Both")
     with pytest.raises(InputError, match='"Both" is output and reference at once'):
