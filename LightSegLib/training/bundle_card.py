@@ -19,10 +19,10 @@ def card_names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.toml"))
 
 
-def read_card(name: str, *, network: Mapping[str, Any], path: Path | None = None) -> dict[str, Any]:
+def read_card(name: str, *, network: Mapping[str, Any] | None = None, path: Path | None = None) -> dict[str, Any]:
     """Return the metadata of bundle `name` for `export_bundle`, with the network it was trained with.
 
-    `network` is {"name": ..., "arguments": {...}}, as in the recipe. `path` reads another card than ours.
+    `network` is {"name": ..., "arguments": {...}}, as in the recipe; without it the card alone is returned. `path` reads another card than ours.
     Errors: RecipeError if the card is unknown (lists the known ones) or malformed.
     """
     if sys.version_info >= (3, 11):
@@ -40,8 +40,9 @@ def read_card(name: str, *, network: Mapping[str, Any], path: Path | None = None
         raise RecipeError(f"No bundle card '{name}' ({card_path}); known cards: {', '.join(card_names())}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"Bundle card {card_path} is malformed ({error}): correct it") from error
-    metadata.setdefault("lightseg", {})["network"] = {
-        "name": network["name"],
-        "arguments": dict(network["arguments"]),
-    }
+    if network is not None:
+        metadata.setdefault("lightseg", {})["network"] = {
+            "name": network["name"],
+            "arguments": dict(network["arguments"]),
+        }
     return metadata

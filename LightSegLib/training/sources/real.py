@@ -1,0 +1,70 @@
+"""Real cases as training slices: as they were scanned, and as thicker slices would have shown them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+
+from LightSegLib.brain import find_brain
+from LightSegLib.preprocess.slices import BrainSlices
+from LightSegLib.segmenter import Segmenter
+from LightSegLib.training.cases import Case
+from LightSegLib.training.sources.encoding import encode_case
+from LightSegLib.training.synthesis.acquisition import Protocol, acquire
+from LightSegLib.training.synthesis.cases import as_image
+from LightSegLib.volumes import read_labelmap, read_volume, to_lps
+
+__all__ = ["RealMaker"]
+
+# Thin-slice cases are resampled to this many thick-slice acquisitions, 2-8 mm.
+THICK_VARIANTS = 8
+THIN_MM = 1.5
+
+
+@dataclass(frozen=True)
+class RealMaker:
+    """Makes the training slices of one real case, with the brain found as at inference."""
+
+    case: Case
+    preprocessor: BrainSlices
+
+    def __call__(self, index: int) -> dict[str, np.ndarray]:
+        """Return {"slices": uint8 (n, 5, y, x)}."""
+        images = {name: to_lps(read_volume(self.case.path(name))) for name in self.preprocessor.channels}
+        lesion = to_lps(read_labelmap(self.case.path("lesion")))
+        brain = _brain(images["FLAIR"], name=self.case.name)
+        packed = [encode_case(self.preprocessor, images, brain=brain, lesion=lesion)]
+        if images["FLAIR"].GetSpacing()[2] < THIN_MM:
+            rng = np.random.default_rng(index)
+            for _ in range(THICK_VARIANTS):
+                thick = _thicken({**images, "brain": brain, "lesion": lesion}, rng)
+                flair_and_t1 = {name: thick[name] for name in self.preprocessor.channels}
+                packed.append(
+                    encode_case(self.preprocessor, flair_and_t1, brain=thick["brain"], lesion=thick["lesion"])
+                )
+        return {"slices": np.concatenate(packed)}
+
+
+def _brain(image: sitk.Image, *, name: str) -> sitk.Image:
+    result = Segmenter("brain-pocket").segment({"MR": image}, probabilities=True)
+    if result.probabilities is None:
+        raise AssertionError("probabilities were asked for")
+    probability = result.probabilities
+    return find_brain(image, lambda _: probability, name=name).mask
+
+
+def _thicken(images: dict[str, sitk.Image], rng: np.random.Generator) -> dict[str, sitk.Image]:
+    """Average axial slices of 1 mm images to one random thickness; masks stay masks."""
+    thickness = rng.uniform(2, 8)
+    in_plane = rng.uniform(0.9, 1.2)
+    protocol = Protocol((thickness * rng.uniform(1, 1.15), in_plane, in_plane), 0, thickness)
+    shift = rng.uniform(0, thickness)
+    out = {}
+    for name, image in images.items():
+        volume = acquire(sitk.GetArrayFromImage(image).astype(np.float32), protocol, shift=shift)
+        if name in ("brain", "lesion"):
+            volume = (volume > 0.5).astype(np.uint8)
+        out[name] = as_image(volume, protocol.spacing_mm)
+    return out
