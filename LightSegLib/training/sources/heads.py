@@ -16,7 +16,7 @@ from LightSegLib.training.synthesis import HeadLibrary
 
 __all__ = ["HeadCrops", "build_head_source"]
 
-SPACING_MM = 2.0
+SPACING_MM = 3.0
 CONTRASTS_PER_HEAD = 4
 STEP = HIGHEST / 255
 

@@ -50,7 +50,7 @@ def _one_thread() -> None:
 
 
 def _make_one(make: Callable[[int], dict[str, np.ndarray]], path: Path, index: int) -> None:
-    temporary = path.with_suffix(".part")
+    temporary = path.with_suffix(f".{os.getpid()}.part")  # two runs may fill one pool at the same time
     with temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **make(index))
     os.replace(temporary, path)

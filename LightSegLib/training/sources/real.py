@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from LightSegLib.brain import find_brain
 from LightSegLib.preprocess.slices import BrainSlices
-from LightSegLib.segmenter import Segmenter
 from LightSegLib.training.cases import Case
 from LightSegLib.training.sources.encoding import encode_case
 from LightSegLib.training.synthesis.acquisition import Protocol, acquire
@@ -25,7 +23,7 @@ THIN_MM = 1.5
 
 @dataclass(frozen=True)
 class RealMaker:
-    """Makes the training slices of one real case, with the brain found as at inference."""
+    """Makes the training slices of one real case."""
 
     case: Case
     preprocessor: BrainSlices
@@ -34,7 +32,7 @@ class RealMaker:
         """Return {"slices": uint8 (n, 5, y, x)}."""
         images = {name: to_lps(read_volume(self.case.path(name))) for name in self.preprocessor.channels}
         lesion = to_lps(read_labelmap(self.case.path("lesion")))
-        brain = _brain(images["FLAIR"], name=self.case.name)
+        brain = _brain(self.case, images["FLAIR"])
         packed = [encode_case(self.preprocessor, images, brain=brain, lesion=lesion)]
         if images["FLAIR"].GetSpacing()[2] < THIN_MM:
             rng = np.random.default_rng(index)
@@ -47,12 +45,11 @@ class RealMaker:
         return {"slices": np.concatenate(packed)}
 
 
-def _brain(image: sitk.Image, *, name: str) -> sitk.Image:
-    result = Segmenter("brain-pocket").segment({"MR": image}, probabilities=True)
-    if result.probabilities is None:
-        raise AssertionError("probabilities were asked for")
-    probability = result.probabilities
-    return find_brain(image, lambda _: probability, name=name).mask
+def _brain(case: Case, image: sitk.Image) -> sitk.Image:
+    """Return the mask that comes with a whole head, or what a skull-stripped image shows."""
+    if "brainmask" in case.files:
+        return to_lps(read_labelmap(case.path("brainmask")))
+    return sitk.Cast(image != 0, sitk.sitkUInt8)
 
 
 def _thicken(images: dict[str, sitk.Image], rng: np.random.Generator) -> dict[str, sitk.Image]:

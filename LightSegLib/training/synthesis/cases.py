@@ -12,7 +12,7 @@ from scipy import ndimage
 from LightSegLib.training.synthesis.acquisition import Protocol, acquire, corrupt, draw_protocol
 from LightSegLib.training.synthesis.anatomy import Head, Tissue, brain_mask, crop_to_brain, deform, load_head
 from LightSegLib.training.synthesis.contrast import add_choroid_plexus, flair, random_contrast, t1
-from LightSegLib.training.synthesis.lesions import LesionAtlas, draw_lesions, plant
+from LightSegLib.training.synthesis.lesions import LesionAtlas, Lesions, draw_lesions, plant
 
 __all__ = ["FlairCase", "HeadCase", "HeadLibrary", "as_image"]
 
@@ -91,12 +91,12 @@ class HeadLibrary:
 
     def head_cases(self, rng: np.random.Generator, *, contrasts: int) -> list[HeadCase]:
         """Draw one head and scan it with several random contrasts; a third of the scans are skull-stripped."""
-        head = deform(self._head(rng), rng, rotation_deg=15, scaling=0.12, elastic_mm=8)
+        head = deform(_surround(self._head(rng), rng), rng, rotation_deg=15, scaling=0.12, elastic_mm=8)
         truth = brain_mask(head.tissues)
         cases = []
         for _ in range(contrasts):
             protocol = draw_protocol(rng)
-            picture = random_contrast(head.tissues, rng)
+            picture = _any_contrast(head.tissues, rng)
             if rng.random() < 0.33:
                 picture = np.where(_strip(head.tissues, truth, rng), picture, 0)
             low, high = _field_of_view(truth, rng)
@@ -111,6 +111,12 @@ class HeadLibrary:
         return cases
 
 
+def _surround(head: Head, rng: np.random.Generator) -> Head:
+    """Put 0-40 mm of air around a head, whose label map ends at the skin: scanners show more."""
+    margins = [(0, int(rng.integers(0, 15))), *(tuple(rng.integers(0, 40, 2)) for _ in range(2))]
+    return Head(np.pad(head.tissues, margins), np.pad(head.lesions, margins))
+
+
 def _field_of_view(brain: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
     """Draw where an acquisition starts and ends along z: mostly around the brain, sometimes cutting into it."""
     filled = np.flatnonzero(brain.any(axis=(1, 2)))
@@ -120,6 +126,18 @@ def _field_of_view(brain: np.ndarray, rng: np.random.Generator) -> tuple[int, in
     low = bottom + int(rng.integers(-40, 25))
     high = top + int(rng.integers(-15, 30))
     return max(0, low), min(len(brain), high)
+
+
+def _any_contrast(tissues: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Paint a FLAIR or T1 without lesions, or, as often as both together, a contrast that no sequence has."""
+    nothing = np.zeros(tissues.shape, np.float32)
+    healthy = Lesions(nothing, nothing, nothing)
+    choice = rng.random()
+    if choice < 0.25:
+        return flair(tissues, healthy, rng)
+    if choice < 0.5:
+        return t1(tissues, healthy, rng)
+    return random_contrast(tissues, rng)
 
 
 def _atrophy(tissues: np.ndarray, rng: np.random.Generator) -> np.ndarray:
