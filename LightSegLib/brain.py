@@ -16,6 +16,8 @@ MIN_BACKGROUND_FRACTION = 0.05
 """A skull-stripped image has one exact background value; when it covers less than this, the image is a whole head."""
 MIN_STRIPPED_FRACTION = 0.75
 """A brain is most of what is left after skull stripping, but only about a third of a head."""
+MAX_STRIPPED_ML = 3000.0
+"""More than any brain, also one enlarged to MNI space (2.1 l); heads of adults have 3.5 l and more."""
 MIN_BRAIN_ML = 50.0
 """Half the brain of a newborn; anything smaller is a mistake."""
 FULL_EXTENT_MM = 120.0
@@ -52,8 +54,9 @@ def find_brain(
     foreground = _foreground(image)
     if foreground is not None:
         foreground_array = sitk.GetArrayViewFromImage(foreground) > 0
+        voxels = np.count_nonzero(foreground_array)
         inside = np.count_nonzero(predicted_array & foreground_array)
-        if inside >= MIN_STRIPPED_FRACTION * np.count_nonzero(foreground_array):
+        if voxels * voxel_ml <= MAX_STRIPPED_ML and inside >= MIN_STRIPPED_FRACTION * voxels:
             return Brain(mask=foreground, skull_stripped=True)
     return Brain(mask=predicted, skull_stripped=False)
 

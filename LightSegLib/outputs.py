@@ -77,7 +77,7 @@ class OutputSet:
 
 def check_volume_path(path: Path, *, labels: bool) -> None:
     """Raise OutputError unless the file's extension is one that a labelmap, or a volume of numbers, can have."""
-    if output_format(path) == ".seg.nrrd" and not labels:
+    if output_format(path) == "seg.nrrd" and not labels:
         raise OutputError(f"{path}: probabilities are no segmentation; use .nii.gz, .nrrd or .mha.")
 
 

@@ -89,7 +89,14 @@ def _volumes(result: Result) -> str:
     rows = [[segment.name, f"{result.volumes_ml[segment.name]:.2f} ml"] for segment in result.segments]
     if result.lesion_count is not None:
         rows.append(["Lesions", str(result.lesion_count)])
-    return _table(rows)
+    header: list[str] = []
+    if result.agreement is not None:
+        header = ["", "Segmentation", "Reference"]
+        for row, agreement in zip(rows, result.agreements.values(), strict=False):
+            row.append(f"{agreement.reference_volume_ml:.2f} ml")
+        if result.lesion_count is not None:
+            rows[-1].append(str(result.agreement.reference_lesion_count))
+    return _table(rows, header=header)
 
 
 def _agreement(result: Result) -> str:

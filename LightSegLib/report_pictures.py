@@ -3,7 +3,7 @@
 import base64
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,8 @@ REFERENCE_COLOR = (64, 208, 255)
 PICTURE_COUNT = 6
 DISAGREEMENT_COUNT = 2
 """With a reference, so many of the pictures show where the two differ most."""
+MIN_GAP_MM = 4.0
+"""Closer slices would show the same lesions twice."""
 PICTURE_WIDTH = 560
 """Pixels; twice what the page shows, so that it is sharp on dense screens and on paper."""
 LONGEST_RATIO = 1.5
@@ -69,8 +71,9 @@ def draw_pictures(
     in_plane = [spacing[other] for other in (2, 1, 0) if other != axis]
     rows, columns = _crop(volume, in_plane)
     low, high = _window(volume[:, rows, columns])
+    gap = math.ceil(MIN_GAP_MM / spacing[axis])
     pictures = []
-    for index in choose_slices(segmented, expected, tissue=volume > low, count=count):
+    for index in choose_slices(segmented, expected, tissue=volume > low, count=count, gap=gap):
         masks = [(segmented[index, rows, columns], SEGMENTATION_COLOR)]
         if expected is not None:
             masks.insert(0, (expected[index, rows, columns], REFERENCE_COLOR))
@@ -92,13 +95,18 @@ def draw_pictures(
 
 
 def choose_slices(
-    segmented: np.ndarray, expected: np.ndarray | None, *, tissue: np.ndarray, count: int = PICTURE_COUNT
+    segmented: np.ndarray,
+    expected: np.ndarray | None,
+    *,
+    tissue: np.ndarray,
+    count: int = PICTURE_COUNT,
+    gap: int = 1,
 ) -> list[int]:
     """Return the indices of the most telling slices of bool arrays (slice, row, column), ascending, without repeats.
 
     The slices with labels are cut into groups of equal labeled area, and the one with the largest area is taken from
-    each; with a reference, the slices of the largest disagreement come first. Without any label: slices spread
-    evenly over the tissue.
+    each; with a reference, the slices of the largest disagreement come first. Chosen slices are at least `gap` apart.
+    Without any label: slices spread evenly over the tissue.
     """
     labeled = segmented if expected is None else segmented | expected
     areas = labeled.sum(axis=(1, 2))
@@ -107,17 +115,21 @@ def choose_slices(
         span = filled if len(filled) else np.arange(len(segmented))
         return sorted({int(span[round((len(span) - 1) * (i + 1) / (count + 1))]) for i in range(count)})
     chosen: list[int] = []
+
+    def choose(candidates: Iterable[int], limit: int) -> None:
+        for index in candidates:
+            if len(chosen) < limit and all(abs(index - other) >= gap for other in chosen):
+                chosen.append(int(index))
+
     if expected is not None:
         differing = (segmented ^ expected).sum(axis=(1, 2))
-        chosen = [int(i) for i in np.argsort(-differing, kind="stable")[:DISAGREEMENT_COUNT] if differing[i]]
+        choose((i for i in np.argsort(-differing, kind="stable") if differing[i]), min(count, DISAGREEMENT_COUNT))
     before = (np.cumsum(areas) - areas / 2) / areas.sum()
     groups = np.minimum((before * count).astype(int), count - 1)
+    groups[areas == 0] = -1
     largest = [max(np.flatnonzero(groups == g), key=lambda i: areas[i]) for g in range(count) if (groups == g).any()]
-    by_area = [int(i) for i in sorted(largest, key=lambda i: -areas[i])]
-    rest = [int(i) for i in np.argsort(-areas, kind="stable") if areas[i]]
-    for index in [*by_area, *rest]:
-        if len(chosen) < count and index not in chosen:
-            chosen.append(index)
+    choose(sorted(largest, key=lambda i: -areas[i]), count)
+    choose((i for i in np.argsort(-areas, kind="stable") if areas[i]), count)
     return sorted(chosen)
 
 
@@ -157,11 +169,13 @@ def _otsu(volume: np.ndarray) -> float:
 
 def _window(volume: np.ndarray) -> tuple[float, float]:
     """Return the intensities shown black and white."""
-    tissue = volume[volume > _otsu(volume)]
+    # The scalp is brighter than any brain and lies at the rim: only the middle three fifths decide.
+    middle = volume[tuple(slice(n // 5, n - n // 5) for n in volume.shape)]
+    tissue = middle[middle > _otsu(volume)]
     if tissue.size == 0:
         return float(volume.min()), float(volume.max()) + 1.0
     background = float(np.percentile(volume[:, ::2, ::2], 1))
-    high = float(np.percentile(tissue, 99.7))
+    high = float(np.percentile(tissue, 99.8))
     return background, max(high, background + 1e-6)
 
 
@@ -185,7 +199,7 @@ def _draw(
     _draw_scale_bar(gray, pixels_per_mm=scale)
     return Picture(
         image_uri=_data_uri(gray),
-        contour_uri=_data_uri(layer.quantize(64, method=Image.Quantize.FASTOCTREE)),
+        contour_uri=_data_uri(layer),
         width=size[0],
         height=size[1],
         title=title,
@@ -197,8 +211,10 @@ def _contour(mask: np.ndarray, color: tuple[int, int, int], size: tuple[int, int
     """Draw the outline of a mask where its linear interpolation crosses one half."""
     large = (size[0] * SMOOTHING, size[1] * SMOOTHING)
     filled = np.asarray(Image.fromarray(mask.astype(np.float32)).resize(large, Image.Resampling.BILINEAR)) > 0.5
-    width = max(2, round(SMOOTHING * PICTURE_WIDTH / 300))
-    outline = filled ^ ndimage.binary_erosion(filled, iterations=width, border_value=1)
+    width = max(2, round(SMOOTHING * PICTURE_WIDTH / 200))
+    outline = np.zeros_like(filled)
+    for box in ndimage.find_objects(filled.astype(np.uint8)):
+        outline[box] = filled[box] & (ndimage.distance_transform_edt(np.pad(filled[box], 1))[1:-1, 1:-1] <= width)
     alpha = Image.fromarray((outline * 255).astype(np.uint8)).resize(size, Image.Resampling.BOX)
     layer = Image.new("RGBA", size, (*color, 0))
     layer.putalpha(alpha)
