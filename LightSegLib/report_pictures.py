@@ -127,7 +127,7 @@ def choose_slices(
     before = (np.cumsum(areas) - areas / 2) / areas.sum()
     groups = np.minimum((before * count).astype(int), count - 1)
     groups[areas == 0] = -1
-    largest = [max(np.flatnonzero(groups == g), key=lambda i: areas[i]) for g in range(count) if (groups == g).any()]
+    largest = [int(np.where(groups == g, areas, 0).argmax()) for g in range(count) if (groups == g).any()]
     choose(sorted(largest, key=lambda i: -areas[i]), count)
     choose((i for i in np.argsort(-areas, kind="stable") if areas[i]), count)
     return sorted(chosen)
@@ -260,5 +260,5 @@ def _caption(
 
 def _data_uri(picture: Image.Image) -> str:
     stream = io.BytesIO()
-    picture.save(stream, format="PNG", optimize=True)
+    picture.save(stream, format="PNG")
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
