@@ -3,7 +3,7 @@
 import base64
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,16 +12,14 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from LightSegLib.geometry import to_lps
+from LightSegLib.report_slices import PICTURE_COUNT, choose_slices
 
-__all__ = ["REFERENCE_COLOR", "SEGMENTATION_COLOR", "Picture", "choose_slices", "draw_pictures"]
+__all__ = ["REFERENCE_COLOR", "SEGMENTATION_COLOR", "Picture", "draw_pictures"]
 
 SEGMENTATION_COLOR = (255, 92, 60)
 REFERENCE_COLOR = (64, 208, 255)
 """Orange-red and cyan stay apart on gray for every common color blindness."""
 
-PICTURE_COUNT = 6
-DISAGREEMENT_COUNT = 2
-"""With a reference, so many of the pictures show where the two differ most."""
 MIN_GAP_MM = 4.0
 """Closer slices would show the same lesions twice."""
 PICTURE_WIDTH = 560
@@ -92,45 +90,6 @@ def draw_pictures(
             )
         )
     return pictures
-
-
-def choose_slices(
-    segmented: np.ndarray,
-    expected: np.ndarray | None,
-    *,
-    tissue: np.ndarray,
-    count: int = PICTURE_COUNT,
-    gap: int = 1,
-) -> list[int]:
-    """Return the indices of the most telling slices of bool arrays (slice, row, column), ascending, without repeats.
-
-    The slices with labels are cut into groups of equal labeled area, and the one with the largest area is taken from
-    each; with a reference, the slices of the largest disagreement come first. Chosen slices are at least `gap` apart.
-    Without any label: slices spread evenly over the tissue.
-    """
-    labeled = segmented if expected is None else segmented | expected
-    areas = labeled.sum(axis=(1, 2))
-    if not areas.any():
-        filled = np.flatnonzero(tissue.any(axis=(1, 2)))
-        span = filled if len(filled) else np.arange(len(segmented))
-        return sorted({int(span[round((len(span) - 1) * (i + 1) / (count + 1))]) for i in range(count)})
-    chosen: list[int] = []
-
-    def choose(candidates: Iterable[int], limit: int) -> None:
-        for index in candidates:
-            if len(chosen) < limit and all(abs(index - other) >= gap for other in chosen):
-                chosen.append(int(index))
-
-    if expected is not None:
-        differing = (segmented ^ expected).sum(axis=(1, 2))
-        choose((i for i in np.argsort(-differing, kind="stable") if differing[i]), min(count, DISAGREEMENT_COUNT))
-    before = (np.cumsum(areas) - areas / 2) / areas.sum()
-    groups = np.minimum((before * count).astype(int), count - 1)
-    groups[areas == 0] = -1
-    largest = [int(np.where(groups == g, areas, 0).argmax()) for g in range(count) if (groups == g).any()]
-    choose(sorted(largest, key=lambda i: -areas[i]), count)
-    choose((i for i in np.argsort(-areas, kind="stable") if areas[i]), count)
-    return sorted(chosen)
 
 
 def _slicing_axis(spacing: Sequence[float]) -> int:

@@ -26,7 +26,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"brain"}),
     frozenset({"pipeline"}),
     frozenset({"segmenter"}),
-    frozenset({"report", "report_pictures", "report_template", "doctor"}),
+    frozenset({"report", "report_pictures", "report_slices", "report_template", "doctor"}),
     frozenset({"cli", "worker"}),
     frozenset({"__main__"}),
     frozenset({"training", "slicer_bridge"}),

@@ -11,7 +11,8 @@ import SimpleITK as sitk
 from PIL import Image
 
 from LightSegLib.report import render_report
-from LightSegLib.report_pictures import REFERENCE_COLOR, SEGMENTATION_COLOR, Picture, choose_slices, draw_pictures
+from LightSegLib.report_pictures import REFERENCE_COLOR, SEGMENTATION_COLOR, Picture, draw_pictures
+from LightSegLib.report_slices import choose_slices
 from LightSegLib.segmenter import Segmenter
 
 from .pipeline_toys import all_orientations, install_toys, make_head, make_lesions
