@@ -22,7 +22,8 @@ def card_names() -> list[str]:
 def read_card(name: str, *, network: Mapping[str, Any] | None = None, path: Path | None = None) -> dict[str, Any]:
     """Return the metadata of bundle `name` for `export_bundle`, with the network it was trained with.
 
-    `network` is {"name": ..., "arguments": {...}}, as in the recipe; without it the card alone is returned. `path` reads another card than ours.
+    `network` is {"name": ..., "arguments": {...}}, as in the recipe; without it the card alone is returned. `path`
+    reads another card than ours.
     Errors: RecipeError if the card is unknown (lists the known ones) or malformed.
     """
     if sys.version_info >= (3, 11):

@@ -72,9 +72,7 @@ class HeadCrops:
 
 
 def build_head_source(settings: Mapping[str, Any], *, data: Path, cache: Path, seed: int) -> HeadCrops:
-    """Build the source of kind "brain": `heads` deformed heads in four contrasts each, crops of `crop` voxels (z, y, x)."""
-    paths = fill_pool(
-        cache / f"heads-{seed}", count=int(settings["heads"]), make=_HeadMaker(data / "labels", seed)
-    )
+    """Build the source of kind "brain": `heads` deformed heads in four contrasts each, crops of `crop` (z, y, x)."""
+    paths = fill_pool(cache / f"heads-{seed}", count=int(settings["heads"]), make=_HeadMaker(data / "labels", seed))
     z, y, x = settings["crop"]
     return HeadCrops(paths, batch=int(settings["batch"]), crop=(int(z), int(y), int(x)), seed=seed)

@@ -39,7 +39,9 @@ def fill_pool(
         say(f"making {len(missing)} of {count} samples in {folder}")
         workers = min(processes or os.cpu_count() or 1, len(missing))
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-            for done, _ in enumerate(pool.map(_make_one, [make] * len(missing), [paths[i] for i in missing], missing), 1):
+            for done, _ in enumerate(
+                pool.map(_make_one, [make] * len(missing), [paths[i] for i in missing], missing), 1
+            ):
                 if done % 25 == 0:
                     say(f"made {done} of {len(missing)}")
     return paths

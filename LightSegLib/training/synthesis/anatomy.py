@@ -118,9 +118,7 @@ def smooth_field(rng: np.random.Generator, shape: tuple[int, ...], *, scale: flo
     return F.interpolate(coarse, size=shape, mode="trilinear", align_corners=True)[0]
 
 
-def deform(
-    head: Head, rng: np.random.Generator, *, rotation_deg: float, scaling: float, elastic_mm: float
-) -> Head:
+def deform(head: Head, rng: np.random.Generator, *, rotation_deg: float, scaling: float, elastic_mm: float) -> Head:
     """Draw a random rotation, scaling per axis, elastic deformation and left-right flip, and apply them."""
     shape = head.tissues.shape
     angles = np.deg2rad(rng.uniform(-rotation_deg, rotation_deg, 3))
@@ -135,7 +133,9 @@ def deform(
     if rng.random() < 0.5:
         matrix[2] *= -1  # x comes last in (z, y, x)
     half = torch.tensor([(n - 1) / 2 for n in shape], dtype=torch.float32)
-    axes = torch.meshgrid(*(torch.arange(n, dtype=torch.float32) - h for n, h in zip(shape, half, strict=True)), indexing="ij")
+    axes = torch.meshgrid(
+        *(torch.arange(n, dtype=torch.float32) - h for n, h in zip(shape, half, strict=True)), indexing="ij"
+    )
     position = torch.stack(axes, dim=-1) @ torch.from_numpy(matrix.T.astype(np.float32))
     for scale in (40.0, 16.0):
         field = smooth_field(rng, shape, scale=scale, channels=3) * float(rng.uniform(0, elastic_mm)) * scale / 40

@@ -106,7 +106,10 @@ class HeadLibrary:
             brain = acquire(truth[low:high], protocol) > 0.5
             scale = rng.choice([1.0, 100.0, 1000.0])
             cases.append(
-                HeadCase(as_image(scanned * scale, protocol.spacing_mm), as_image(brain.astype(np.uint8), protocol.spacing_mm))
+                HeadCase(
+                    as_image(scanned * scale, protocol.spacing_mm),
+                    as_image(brain.astype(np.uint8), protocol.spacing_mm),
+                )
             )
         return cases
 

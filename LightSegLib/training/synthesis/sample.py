@@ -26,9 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=Path("Resources/Samples"))
     parser.add_argument("--seed", type=int, default=4)
     options = parser.parse_args(arguments)
-    case = HeadLibrary(options.labels).flair_case(
-        np.random.default_rng(options.seed), protocol=PROTOCOL, skull=True
-    )
+    case = HeadLibrary(options.labels).flair_case(np.random.default_rng(options.seed), protocol=PROTOCOL, skull=True)
     options.output.mkdir(parents=True, exist_ok=True)
     write_volume(sitk.Cast(sitk.Round(case.flair), sitk.sitkInt16), options.output / "wmh_flair.nii.gz")
     write_labelmap(case.lesion, options.output / "wmh_reference.nii.gz")
