@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from LightSegLib.training.sources.slices import build_slice_source
 
 __all__ = ["build_source"]
 
-SOURCES = {"brain": build_head_source, "wmh": build_slice_source}
+SOURCES: dict[str, Callable[..., Source]] = {"brain": build_head_source, "wmh": build_slice_source}
 
 
 def build_source(settings: Mapping[str, Any], *, data: Path, cache: Path, seed: int) -> Source:

@@ -42,7 +42,7 @@ def encode_case(
         weight = 0.2 + (truth[chosen] > 0.5).any(axis=(1, 2))
         chosen = np.sort(rng.choice(chosen, most, replace=False, p=weight / weight.sum()))
     packed = np.empty((len(chosen), 5, *preprocessor.canvas), np.uint8)
-    for row, z in enumerate(chosen):
+    for row, z in enumerate(chosen.tolist()):
         values = np.concatenate([stack_neighbors(volumes["FLAIR"], z, step), volumes["T1"][z][None]])
         packed[row, :4] = np.rint((values - LOWEST) / STEP)
         packed[row, 4] = np.rint(truth[z] * 255)
