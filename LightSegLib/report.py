@@ -28,7 +28,8 @@ MEASURES = (
 
 def write_report(result: Result, path: Path) -> None:
     """Write the report of a result as UTF-8 HTML."""
-    path.write_text(render_report(result), encoding="utf-8")
+    # File names may hold bytes that are no text.
+    path.write_text(render_report(result), encoding="utf-8", errors="xmlcharrefreplace")
 
 
 def render_report(result: Result) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import SimpleITK as sitk
@@ -44,14 +45,15 @@ class Segmenter:
     >>> result = segmenter.segment({"FLAIR": "flair.nii.gz"})
     >>> result.volumes_ml
 
-    `device` is "auto", "cpu", "cuda" or "mps"; `engine` is "auto", "openvino" or "pytorch"; `threads` limits the
-    engine's threads. Raises BundleError when the bundle, or the brain bundle that it needs, is unknown or altered.
+    `bundle` is a model's name, its folder, or a loaded bundle. `device` is "auto", "cpu", "cuda" or "mps"; `engine`
+    is "auto", "openvino" or "pytorch"; `threads` limits the engine's threads.
+    Raises BundleError when the bundle, or the brain bundle that it needs, is unknown or altered.
     """
 
     def __init__(
-        self, bundle: Bundle | str, *, device: str = "auto", engine: str = "auto", threads: int | None = None
+        self, bundle: Bundle | str | Path, *, device: str = "auto", engine: str = "auto", threads: int | None = None
     ) -> None:
-        self.bundle = load_bundle(bundle) if isinstance(bundle, str) else bundle
+        self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         brain_name = self.bundle.preprocessing.get("brain")
         self.brain_bundle = None if brain_name is None else load_bundle(str(brain_name))
         self._options = {"device": device, "engine": engine, "threads": threads}

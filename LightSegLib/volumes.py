@@ -18,6 +18,7 @@ from LightSegLib.nifti_floats import NonFiniteCounter
 
 __all__ = [
     "check_volume",
+    "normalize_labelmap",
     "overlap_fraction",
     "read_labelmap",
     "read_volume",
@@ -59,13 +60,21 @@ def read_labelmap(path: str | Path) -> sitk.Image:
     """
     path = Path(path)
     image = _read_series(path) if path.is_dir() else _read_file(path, max_compression=math.inf)
-    _check_kind(image.GetSize(), image.GetNumberOfComponentsPerPixel(), image.GetPixelID(), name=str(path), slices=1)
-    _check_grid(image, name=str(path))
+    return normalize_labelmap(image, name=str(path))
+
+
+def normalize_labelmap(image: sitk.Image, *, name: str) -> sitk.Image:
+    """Return a labelmap in memory as uint8, or uint16 where it has values above 255; `name` is for the message.
+
+    Raises InputError and GeometryError like `read_labelmap`.
+    """
+    _check_kind(image.GetSize(), image.GetNumberOfComponentsPerPixel(), image.GetPixelID(), name=name, slices=1)
+    _check_grid(image, name=name)
     array = sitk.GetArrayViewFromImage(image)
     lowest, highest = array.min(), array.max()
     if not (lowest >= 0 and highest <= 65535) or (array.dtype.kind == "f" and np.any(array != np.rint(array))):
         raise InputError(
-            f"{path} is not a labelmap: its values ({lowest:g} to {highest:g}) are not all whole numbers from 0 to "
+            f"{name} is not a labelmap: its values ({lowest:g} to {highest:g}) are not all whole numbers from 0 to "
             "65535; give the mask, not the image or a probability map."
         )
     return sitk.Cast(image, sitk.sitkUInt8 if highest <= 255 else sitk.sitkUInt16)

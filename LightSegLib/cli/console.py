@@ -15,7 +15,8 @@ __all__ = ["ProgressLine", "agreement_rows", "format_table", "print_json"]
 
 def print_json(options: argparse.Namespace, value: Mapping[str, Any]) -> None:
     """Print the one JSON object of a run to the real stdout."""
-    print(json.dumps(json_ready(value), indent=2, ensure_ascii=False), file=options.json_stream, flush=True)
+    # ASCII, as the reader may expect another encoding.
+    print(json.dumps(json_ready(value), indent=2), file=options.json_stream, flush=True)
 
 
 def format_table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import json
 import os
 import signal
@@ -59,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json, debug = "--json" in given, "--debug" in given
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name that the terminal's encoding lacks must not turn a finished run into an error.
+        sys.stdout.reconfigure(errors="backslashreplace")
     # ITK's warnings about odd headers would break the one-line rule; what matters is checked by `volumes`.
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
@@ -111,7 +115,7 @@ def _fail(error: Exception, code: int, *, as_json: bool, debug: bool, message: s
         traceback.print_exception(error, file=sys.stderr)
     if as_json:
         body: dict[str, Any] = {"type": type(error).__name__, "message": text}
-        print(json.dumps({"error": body}, ensure_ascii=False))
+        print(json.dumps({"error": body}))
     print(f"lightseg: {'' if code == EXIT_CANCELLED else 'error: '}{' '.join(text.split())}", file=sys.stderr)
     return code
 

@@ -99,7 +99,8 @@ def _parse_inputs(pairs: list[str]) -> dict[str, Path]:
             raise ChannelError(f"--input {pair}: write it as CHANNEL=FILE, for example FLAIR=flair.nii.gz.")
         if channel in inputs:
             raise ChannelError(f"Input {channel} is given twice: give each input once.")
-        inputs[channel] = Path(path)
+        # Shells leave the ~ in FLAIR=~/flair.nii.gz to the program.
+        inputs[channel] = Path(path).expanduser()
     return inputs
 
 

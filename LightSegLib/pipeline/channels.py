@@ -119,4 +119,6 @@ def _refuse_same_file(channel: str, names: Mapping[str, str]) -> None:
 def _refuse_ct(image: sitk.Image, *, channel: str, name: str) -> None:
     array = sitk.GetArrayViewFromImage(image)
     if np.count_nonzero(array < CT_VALUE) > CT_FRACTION * array.size:
-        raise ChannelError(f"{name} looks like a CT (many values below {CT_VALUE}), but {channel} must be an MR image.")
+        raise ChannelError(
+            f"{name} looks like a CT (many values below {CT_VALUE}); give the MR image that belongs to {channel}."
+        )

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from LightSegLib.errors import GeometryError
 from LightSegLib.geometry import overlap_fraction, resample_onto, same_grid
 from LightSegLib.measures import Agreement, compare
-from LightSegLib.volumes import read_labelmap
+from LightSegLib.volumes import normalize_labelmap, read_labelmap
 
 __all__ = ["Comparison", "compare_labelmaps", "label_values", "load_reference"]
 
@@ -27,9 +27,12 @@ class Comparison:
 
 
 def load_reference(source: sitk.Image | str | Path) -> tuple[sitk.Image, str]:
-    """Return a reference labelmap (uint8 or uint16, its own grid) and what it is called in messages."""
+    """Return a reference labelmap (uint8 or uint16, its own grid) and what it is called in messages.
+
+    Raises InputError and GeometryError when it is no labelmap.
+    """
     if isinstance(source, sitk.Image):
-        return source, "the reference"
+        return normalize_labelmap(source, name="the reference"), "the reference"
     return read_labelmap(source), str(source)
 
 
