@@ -114,27 +114,53 @@ def bad_image(kind: str, folder: Path) -> tuple[Path, str]:
         ), "components"
     if kind == "CT":
         return save(sitk.GetImageFromArray(array - 1000), path), "looks like a CT"
-    assert kind == "sheared"
-    path = path.with_name("sheared.nrrd")
-    header = "NRRD0004\ntype: uchar\ndimension: 3\nspace: left-posterior-superior\nsizes: 9 9 9\nencoding: raw\n"
-    header += "space directions: (1,0,0) (0.4,1,0) (0,0,1)\nkinds: domain domain domain\nspace origin: (0,0,0)\n\n"
+    path = path.with_name(f"{kind}.mha")
+    size, direction, reason = {
+        "sheared": ("9 9 9", "1 0 0 0.4 1 0 0 0 1", "not perpendicular"),
+        "zero-size": ("9 9 0", "1 0 0 0 1 0 0 0 1", "has no voxels"),
+    }[kind]
+    header = f"ObjectType = Image\nNDims = 3\nTransformMatrix = {direction}\nOffset = 0 0 0\nElementSpacing = 1 1 1\n"
+    header += f"DimSize = {size}\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n"
     path.write_bytes(header.encode() + np.arange(729, dtype=np.uint16).astype(np.uint8).tobytes())
-    return path, "not perpendicular"
+    return path, reason
 
 
-KINDS = [
-    "missing", "text", "truncated", "nan", "infinite", "zero", "constant", "single slice", "4D", "RGB", "CT", "sheared",
-]  # fmt: skip
+REMEDIES = {
+    "missing": "check the path",
+    "text": "give a complete NIfTI",
+    "truncated": "copy or download it again",
+    "nan": "replace these",
+    "infinite": "replace these",
+    "zero": "give an image with content",
+    "constant": "give an image with content",
+    "zero-size": "export the image again",
+    "single slice": "give a whole volume",
+    "4D": "extract one 3D volume",
+    "RGB": "give an image with one value per voxel",
+    "CT": "give the MR image",
+    "sheared": "resample it to a regular grid",
+}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", REMEDIES)
 def test_an_unusable_image_ends_in_one_line_and_no_file(engine, tmp_path, out, capsys, kind: str) -> None:
     image, reason = bad_image(kind, tmp_path / "in")
     code = segment(image, out / "s.nii.gz", "--report", out / "r.html")
-    assert_refused(code, capsys, out, image.name, reason)
+    assert_refused(code, capsys, out, image.name, reason, REMEDIES[kind])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", REMEDIES)
+def test_an_unusable_image_is_one_json_object_when_asked_for(engine, tmp_path, out, capsys, kind: str) -> None:
+    image, reason = bad_image(kind, tmp_path / "in")
+    assert segment(image, out / "s.nii.gz", "--json") == 2
+    told = json.loads(capsys.readouterr().out)
+    expected = {"CT": "ChannelError", "sheared": "GeometryError"}.get(kind, "InputError")
+    assert list(told) == ["error"] and told["error"]["type"] == expected
+    assert image.name in told["error"]["message"] and reason in told["error"]["message"]
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", REMEDIES)
 def test_an_unusable_reference_ends_likewise(engine, flair, tmp_path, out, capsys, kind: str) -> None:
     if kind in ("zero", "constant", "CT"):
         pytest.skip("an empty reference is allowed, and labels have no modality")
