@@ -1,7 +1,7 @@
 """The worker process: one segmentation described by a JSON file, told about in JSON lines on stdout.
 
-`python -m LightSegLib.worker JOB.json`; the file's form is `LightSegLib.job.Job`. Each line is one JSON
-object in ASCII with a "type":
+`python -m LightSegLib.worker JOB.json [STARTER]`; the file's form is `LightSegLib.job.Job`, STARTER the id of the
+process whose end also ends this one. Each line is one JSON object in ASCII with a "type":
 
     {"type": "progress", "fraction": 0..1, "message": text}
     {"type": "log", "message": text}
@@ -66,11 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Libraries that print must not break the JSON lines; what they say still reaches whoever reads stderr.
     sys.stdout = sys.stderr
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    _end_with_parent()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        if len(given) != 1:
-            raise InputError(f"The worker takes one argument, the job's JSON file; got {len(given)}")
+        if len(given) not in (1, 2) or not all(text.isdecimal() for text in given[1:]):
+            raise InputError(f"The worker takes the job's JSON file and its starter's process id; got {given}")
+        _end_with(int(given[1]) if len(given) == 2 else None)
         _run(Job.read(Path(given[0])), messages)
         return EXIT_OK
     except (CancelledError, KeyboardInterrupt) as error:
@@ -126,18 +126,33 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _end_with_parent() -> None:
-    """End this process when the one that started it is gone; Windows keeps no link to watch, there it just finishes."""
+def _end_with(starter: int | None) -> None:
+    """End this process when its parent or the process of id `starter` is gone; on Windows it just finishes.
+
+    The two differ where a launcher stands between them. The id is given, not asked for: a parent that ended while
+    this process imported its libraries has already been replaced by another.
+    """
     if os.name == "nt":
+        # There os.kill would end the process asked about.
         return
     parent = os.getppid()
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent and (starter is None or _exists(starter)):
             time.sleep(PARENT_CHECK_S)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=watch, daemon=True, name="parent watch").start()
+    threading.Thread(target=watch, daemon=True, name="starter watch").start()
+
+
+def _exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 if __name__ == "__main__":

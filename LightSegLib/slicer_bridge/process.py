@@ -26,7 +26,7 @@ class WorkerProcess:
     """A running worker. Its output is read by a thread of its own; `messages` hands it over without waiting."""
 
     def __init__(self, job_file: Path) -> None:
-        self._process = launch([python_executable(), "-m", WORKER, str(job_file)])
+        self._process = launch([python_executable(), "-m", WORKER, str(job_file), str(os.getpid())])
         self._messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True, name="LightSeg worker output")
         self._reader.start()

@@ -52,6 +52,17 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = 15) -> None:
         time.sleep(0.02)
 
 
+def wait_for_reader(pipe: Path, *, seconds: float = 60) -> int:
+    """Wait until a process opens a named pipe for reading; it waits for content until the returned file is closed."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            assert time.monotonic() < end, f"nobody reads {pipe}"
+            time.sleep(0.02)
+
+
 @pytest.fixture
 def job(bundle: Path, flair: FLAIR, tmp_path: Path) -> Path:
     """The file of a job that succeeds, with its own folder for outputs."""
@@ -117,24 +128,27 @@ def test_terminating_the_worker_leaves_no_file(job: Path) -> None:
         assert not list((job.parent / "out").iterdir())
 
 
-def test_the_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    """The worker waits for its job at a named pipe; its parent is killed."""
+@pytest.mark.parametrize("early", [False, True], ids=["while the worker works", "while the worker starts"])
+def test_the_worker_ends_with_the_process_that_started_it(tmp_path: Path, early: bool) -> None:
+    """The worker reads its job from a named pipe to which nobody writes; its parent is killed."""
     stuck = tmp_path / "stuck.json"
     os.mkfifo(stuck)
     code = (
-        "import subprocess, sys, time\n"
-        f"worker = subprocess.Popen([sys.executable, '-m', 'LightSegLib.worker', {str(stuck)!r}])\n"
-        "print(worker.pid, flush=True)\n"
-        "time.sleep(60)"
+        "import os, subprocess, sys, time\n"
+        f"command = [sys.executable, '-m', 'LightSegLib.worker', {str(stuck)!r}, str(os.getpid())]\n"
+        "print(subprocess.Popen(command).pid, flush=True)\n"
+        "time.sleep(600)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
-    time.sleep(2)  # the worker has started and waits for its job
+    writer = None if early else wait_for_reader(stuck)
     assert is_alive(pid)
     parent.kill()
     parent.wait()
-    wait_until(lambda: not is_alive(pid))
+    wait_until(lambda: not is_alive(pid), seconds=60)
+    if writer is not None:
+        os.close(writer)
 
 
 def test_killing_a_tree_reaches_the_grandchildren() -> None:
