@@ -56,7 +56,7 @@ th, td {
 }
 tr:first-child > * { border-top: 0; }
 thead th, tbody th { color: var(--soft); }
-td.number, th.number { text-align: right; padding-right: 0; }
+td.number, th.number { text-align: right; padding: 5px 0 5px 12px; }
 td.hash { font: 12px/1.6 ui-monospace, monospace; overflow-wrap: anywhere; }
 .swatch {
   display: inline-block; width: .75em; height: .75em; border-radius: 2px;
