@@ -53,7 +53,7 @@ class LightSeg(ScriptedLoadableModule):
 class LightSegParameterNode:
     """What the user chose; the inputs are node references `Input.<channel>`, as they depend on the model."""
 
-    model: str
+    model: str = "wmh-acu"  # what most come for; helpers like brain extraction sort before it
     reference: vtkMRMLSegmentationNode | vtkMRMLLabelMapVolumeNode | None
     output: vtkMRMLSegmentationNode
 
