@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from LightSegLib.errors import RecipeError
 from LightSegLib.preprocess.grid import sample
 from LightSegLib.preprocess.head import HIGHEST, HeadVolume
 from LightSegLib.training.cases import Case, read_cases
@@ -126,6 +127,8 @@ def build_head_source(settings: Mapping[str, Any], *, data: Path, cache: Path, s
         for case in read_cases(data / "wmh"):
             if case.split == "train":
                 real += fill_pool(cache / "real-heads" / case.name, count=1, make=_RealHeadMaker(case), processes=1)
+        if not real:
+            raise RecipeError(f"[source] real is {settings['real']}, but {data / 'wmh'} has no train case: set it to 0")
     z, y, x = settings["crop"]
     return HeadCrops(
         paths,
