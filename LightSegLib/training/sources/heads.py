@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from LightSegLib.errors import RecipeError
 from LightSegLib.preprocess.grid import sample
 from LightSegLib.preprocess.head import HIGHEST, HeadVolume
-from LightSegLib.training.cases import Case, read_cases
+from LightSegLib.training.cases import Case, read_cases, select_cases
 from LightSegLib.training.sources.pool import fill_pool
 from LightSegLib.training.synthesis import HeadLibrary
 from LightSegLib.volumes import read_labelmap, read_volume, to_lps
@@ -124,9 +124,8 @@ def build_head_source(settings: Mapping[str, Any], *, data: Path, cache: Path, s
     paths = fill_pool(cache / f"heads-{seed}", count=int(settings["heads"]), make=_HeadMaker(data / "labels", seed))
     real: list[Path] = []
     if settings["real"] > 0:
-        for case in read_cases(data / "wmh"):
-            if case.split == "train":
-                real += fill_pool(cache / "real-heads" / case.name, count=1, make=_RealHeadMaker(case), processes=1)
+        for case in select_cases(read_cases(data / "wmh"), split="train"):
+            real += fill_pool(cache / "real-heads" / case.name, count=1, make=_RealHeadMaker(case), processes=1)
         if not real:
             raise RecipeError(f"[source] real is {settings['real']}, but {data / 'wmh'} has no train case: set it to 0")
     z, y, x = settings["crop"]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from LightSegLib.errors import RecipeError
-from LightSegLib.training.cases import Case, left_out, read_cases
+from LightSegLib.training.cases import Case, left_out, read_cases, select_cases
 from LightSegLib.training.sources.augment import augment_slices
 from LightSegLib.training.sources.encoding import decode, encode_case, preprocessor_of
 from LightSegLib.training.sources.pool import fill_pool
@@ -115,7 +115,7 @@ def build_slice_source(settings: Mapping[str, Any], *, data: Path, cache: Path, 
 def _train_cases(folder: Path, settings: Mapping[str, Any]) -> list[Case]:
     cases = read_cases(folder)
     excluded = {case.name for case in left_out(cases, dict(settings))}
-    return [case for case in cases if case.split == "train" and case.name not in excluded]
+    return [case for case in select_cases(cases, split="train") if case.name not in excluded]
 
 
 def _load(path: Path) -> np.ndarray:
