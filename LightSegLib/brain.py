@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from LightSegLib.errors import InputError
 from LightSegLib.postprocess import largest_component
 
-__all__ = ["Brain", "find_brain"]
+__all__ = ["Brain", "find_brain", "foreground"]
 
 BRAIN_PROBABILITY = 0.5
 MIN_BACKGROUND_FRACTION = 0.05
@@ -51,13 +51,13 @@ def find_brain(
             f"No brain was found in {name} (best guess: {predicted_ml:.0f} ml). "
             "Give an MR image of a head or of a skull-stripped brain, with correct orientation in its header."
         )
-    foreground = _foreground(image)
-    if foreground is not None:
-        foreground_array = sitk.GetArrayViewFromImage(foreground) > 0
+    stripped = foreground(image)
+    if stripped is not None:
+        foreground_array = sitk.GetArrayViewFromImage(stripped) > 0
         voxels = np.count_nonzero(foreground_array)
         inside = np.count_nonzero(predicted_array & foreground_array)
         if voxels * voxel_ml <= MAX_STRIPPED_ML and inside >= MIN_STRIPPED_FRACTION * voxels:
-            return Brain(mask=foreground, skull_stripped=True)
+            return Brain(mask=stripped, skull_stripped=True)
     return Brain(mask=predicted, skull_stripped=False)
 
 
@@ -66,8 +66,8 @@ def _smallest_brain_ml(image: sitk.Image) -> float:
     return MIN_BRAIN_ML * min(1.0, min(extents) / FULL_EXTENT_MM)
 
 
-def _foreground(image: sitk.Image) -> sitk.Image | None:
-    """Everything but the most frequent value of the six faces, holes filled; None when that value is rare."""
+def foreground(image: sitk.Image) -> sitk.Image | None:
+    """Return everything but the most frequent value of the six faces, holes filled; None when that value is rare."""
     array = sitk.GetArrayViewFromImage(image)
     faces = [array.take(end, axis=axis).ravel() for axis in range(3) for end in (0, -1)]
     values, counts = np.unique(np.concatenate(faces), return_counts=True)

@@ -17,6 +17,8 @@ __all__ = ["HeadVolume", "PreparedHead", "scale_head"]
 # The network halves its input four times.
 MULTIPLE = 16
 HIGHEST = 4.0
+# Registration pads a corner of the field of view with any constant; air covers more of every head than that.
+AIR_PERCENTILE = 10
 
 
 def scale_head(values: np.ndarray) -> np.ndarray:
@@ -25,7 +27,7 @@ def scale_head(values: np.ndarray) -> np.ndarray:
     Tissue is what lies above the mean of the volume: unlike a percentile, its mean does not depend on how much air
     surrounds the head. `values` is any shape; returns float32 in 0..4.
     """
-    air = float(np.percentile(values, 1))
+    air = float(np.percentile(values, AIR_PERCENTILE))
     above = values[values > values.mean()]
     if above.size == 0 or not above.mean() > air:
         raise InputError("the image is constant, so no head can be found in it: check the input image")
@@ -69,6 +71,6 @@ class HeadVolume:
             for n, spacing in zip(image.GetSize(), image.GetSpacing(), strict=True)
         ]
         grid = grid_about(image, center, size, [self.spacing_mm] * 3)
-        lowest = float(sitk.GetArrayViewFromImage(image).min())
-        values = scale_head(sample(image, grid, default=lowest))
+        air = float(np.percentile(sitk.GetArrayViewFromImage(image), AIR_PERCENTILE))
+        values = scale_head(sample(image, grid, default=air))
         return PreparedHead(array=values[None, None], grid=grid, reference=image)

@@ -21,6 +21,7 @@ from LightSegLib.training.ema import WeightAverage
 from LightSegLib.training.interrupts import stop_signals
 from LightSegLib.training.loader import Source, batches
 from LightSegLib.training.losses import build_loss
+from LightSegLib.training.memory import keep_freed_memory
 from LightSegLib.training.optimizer import build_adamw, learning_rate
 from LightSegLib.training.recipe import Recipe
 from LightSegLib.training.run_log import LogRow, Reporter, RunLog, draw_learning_curve, read_log
@@ -64,6 +65,7 @@ def train(
     folder = Path(run_folder)
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(recipe.run.threads or _cores())
+    keep_freed_memory()
     run = _Run(recipe, network=network, folder=folder)
     (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
     steps = run.step if finish_now else recipe.run.steps

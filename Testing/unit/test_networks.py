@@ -77,6 +77,14 @@ def test_pocket_unet_keeps_its_width_at_every_level():
     assert widths[-1] == 2  # the head
 
 
+def test_without_pocket_the_width_doubles_with_every_halving():
+    network = PocketUNet(in_channels=4, width=8, depth=3, dimensions=2, pocket=False)
+    assert network.bottleneck[0].out_channels == 64
+    assert network(torch.zeros(1, 4, 16, 24)).shape == (1, 1, 16, 24)
+    with pytest.raises(ValueError, match="dimensions must be 2 or 3, got 4"):
+        PocketUNet(dimensions=4)
+
+
 # --- Table 1 of the ACU-Net paper -------------------------------------------------------------------------------
 
 

@@ -358,6 +358,16 @@ def test_very_bright_voxels_are_clipped(rng):
     assert scale_head(np.clip(values, 0, 90)).max() <= 4.0
 
 
+@pytest.mark.parametrize("padding", [-500.0, 0.0])
+def test_padding_of_a_corner_is_not_taken_for_air(rng, padding):
+    values = rng.normal(40, 4, (32, 32, 32))
+    values[8:24, 8:24, 8:24] = rng.normal(400, 20, (16, 16, 16))
+    padded = values.copy()
+    padded[:, :2, :] = padding  # 6 % of the volume, as registration leaves it
+    inside = np.s_[8:24, 8:24, 8:24]
+    assert scale_head(padded)[inside] == pytest.approx(scale_head(values)[inside], abs=0.05)
+
+
 def test_a_constant_head_is_refused(head):
     with pytest.raises(InputError, match="constant, so no head can be found"):
         head.prepare({"MR": volume((2.0, 2.0, 2.0), (64, 64, 64))})

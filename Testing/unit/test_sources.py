@@ -15,7 +15,8 @@ from LightSegLib.preprocess.head import HIGHEST as HEAD_HIGHEST  # noqa: E402
 from LightSegLib.preprocess.slices import BACKGROUND, HIGHEST, LOWEST  # noqa: E402
 from LightSegLib.training.sources import build_source  # noqa: E402
 from LightSegLib.training.sources import slices as slices_module  # noqa: E402
-from LightSegLib.training.sources.augment import augment_slices  # noqa: E402
+from LightSegLib.training.sources.augment_heads import crop_head  # noqa: E402
+from LightSegLib.training.sources.augment_slices import augment_slices, mix_lesions  # noqa: E402
 from LightSegLib.training.sources.encoding import STEP, decode, encode_case, preprocessor_of  # noqa: E402
 from LightSegLib.training.sources.heads import HeadCrops  # noqa: E402
 from LightSegLib.training.sources.pool import fill_pool  # noqa: E402
@@ -151,6 +152,20 @@ def test_the_target_moves_with_the_image():
 def test_augmentation_repeats_with_its_seed():
     for one, same in zip(augmented(7), augmented(7), strict=True):
         assert np.array_equal(one, same)
+
+
+def test_lesions_are_mixed_between_slices_of_the_same_level_only():
+    packed = packed_patient(np.random.default_rng(0), slices=8)
+    packed[1::2, :4, 10:40, 6:26] = 120  # without lesion: whatever comes is another slice's
+    inputs, target = decode(torch.from_numpy(packed))
+    received = 0
+    for seed in range(8):
+        _, mixed = mix_lesions(inputs, target, np.random.default_rng(seed))
+        received += int((mixed[1::2] > 0.5).any(dim=(1, 2, 3)).sum())
+        assert torch.equal(mixed[::2] > 0.99, target[::2] > 0.99)
+    assert received > 8
+    inputs[1::2, :, 12:] = BACKGROUND  # another level: hardly any brain in common
+    assert not mix_lesions(inputs, target, np.random.default_rng(0))[1][1::2].any()
 
 
 # --- packing ----------------------------------------------------------------------------------------------------
@@ -298,14 +313,26 @@ def test_crops_of_heads_repeat_and_stay_within_range(synthetic_heads):
     assert np.array_equal(x, again.batch(4)[0]) and np.array_equal(y, again.batch(4)[1])
     assert not np.array_equal(x, crops.batch(5)[0])
     assert x.min() >= 0 and x.max() <= HEAD_HIGHEST
-    assert set(np.unique(y)) <= {0.0, 1.0}
-    assert x[y > 0.5].min() > x[y < 0.5].max()  # target and image are cut alike
+    assert y.min() == 0 and y.max() == pytest.approx(1)
+    assert x[y > 0.99].min() > x[y == 0].max()  # target and image are cut and turned alike
 
 
-def test_a_head_smaller_than_the_crop_is_padded_with_air(synthetic_heads):
-    x, y = head_crops(synthetic_heads, crop=(32, 48, 32)).batch(0)
-    assert x.shape == (3, 1, 32, 48, 32)
-    assert not x[:, :, 24:].any() and not y[:, :, 24:].any()
+def test_a_head_smaller_than_the_crop_is_padded_with_air_and_stays_whole(synthetic_heads):
+    x, y = head_crops(synthetic_heads, crop=(40, 64, 48)).batch(0)
+    assert x.shape == (3, 1, 40, 64, 48)
+    assert y.sum(axis=(1, 2, 3, 4)) == pytest.approx(12 * 20 * 12, rel=0.5)  # 12 % of scaling an axis
+    assert not y[:, :, :, [0, -1]].any()
+
+
+def test_heads_are_mirrored_half_the_time_and_turned(synthetic_heads):
+    marked = np.zeros((16, 32, 24), np.float32)
+    marked[8, 16, 4:8] = 1  # on the left of a brain that fills the head
+    sides = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        _, y = crop_head(marked, marked, (16, 32, 24), rng)
+        sides.append(np.nonzero(y > 0.2)[2].mean() < 11.5)
+    assert np.mean(sides) == pytest.approx(0.5, abs=0.2)
 
 
 def test_real_heads_are_drawn_by_their_share(synthetic_heads, real_heads):

@@ -22,6 +22,7 @@ from LightSegLib.networks import build_network  # noqa: E402
 from LightSegLib.training import runs  # noqa: E402
 from LightSegLib.training.checkpoint import load_checkpoint  # noqa: E402
 from LightSegLib.training.loop import train  # noqa: E402
+from LightSegLib.training.memory import keep_freed_memory  # noqa: E402
 from LightSegLib.training.optimizer import learning_rate  # noqa: E402
 from LightSegLib.training.recipe import OptimizerSettings, parse_recipe  # noqa: E402
 from LightSegLib.training.run_log import read_log  # noqa: E402
@@ -206,3 +207,8 @@ def test_a_finished_run_becomes_a_bundle_with_its_weights(tmp_path):
 def test_a_run_without_a_card_is_not_exported(uninterrupted, tmp_path):
     with pytest.raises(RecipeError, match=r"\[bundle\] lacks card and example_shape"):
         runs.export_run(uninterrupted, tmp_path / "bundle", model_card="")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
+def test_freed_memory_is_kept():
+    assert keep_freed_memory()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
+from LightSegLib.brain import foreground
+from LightSegLib.errors import InputError
 from LightSegLib.preprocess.slices import BrainSlices
 from LightSegLib.training.cases import Case
 from LightSegLib.training.sources.encoding import encode_case
@@ -14,7 +16,7 @@ from LightSegLib.training.synthesis.acquisition import Protocol, acquire
 from LightSegLib.training.synthesis.cases import as_image
 from LightSegLib.volumes import read_labelmap, read_volume, to_lps
 
-__all__ = ["RealMaker"]
+__all__ = ["RealMaker", "brain_of"]
 
 # Thin-slice cases are resampled to this many thick-slice acquisitions, 2-8 mm.
 THICK_VARIANTS = 8
@@ -32,7 +34,7 @@ class RealMaker:
         """Return {"slices": uint8 (n, 5, y, x)}."""
         images = {name: to_lps(read_volume(self.case.path(name))) for name in self.preprocessor.channels}
         lesion = to_lps(read_labelmap(self.case.path("lesion")))
-        brain = _brain(self.case, images["FLAIR"])
+        brain = brain_of(self.case, images["FLAIR"])
         packed = [encode_case(self.preprocessor, images, brain=brain, lesion=lesion)]
         if images["FLAIR"].GetSpacing()[2] < THIN_MM:
             rng = np.random.default_rng(index)
@@ -45,11 +47,14 @@ class RealMaker:
         return {"slices": np.concatenate(packed)}
 
 
-def _brain(case: Case, image: sitk.Image) -> sitk.Image:
-    """Return the mask that comes with a whole head, or what a skull-stripped image shows."""
+def brain_of(case: Case, image: sitk.Image) -> sitk.Image:
+    """Return the mask that comes with a whole head, or what a skull-stripped image shows, as at inference: uint8."""
     if "brainmask" in case.files:
         return to_lps(read_labelmap(case.path("brainmask")))
-    return sitk.Cast(image != 0, sitk.sitkUInt8)
+    mask = foreground(image)
+    if mask is None:
+        raise InputError(f"{case.path('FLAIR')}: a whole head without a brain mask; add `brainmask` to cases.json")
+    return mask
 
 
 def _thicken(images: dict[str, sitk.Image], rng: np.random.Generator) -> dict[str, sitk.Image]:

@@ -12,7 +12,7 @@ import torch
 
 from LightSegLib.errors import RecipeError
 from LightSegLib.training.cases import Case, left_out, read_cases, select_cases
-from LightSegLib.training.sources.augment import augment_slices
+from LightSegLib.training.sources.augment_slices import augment_slices
 from LightSegLib.training.sources.encoding import decode, encode_case, preprocessor_of
 from LightSegLib.training.sources.pool import fill_pool
 from LightSegLib.training.sources.real import RealMaker

@@ -87,7 +87,8 @@ def draw_lesions(head: Head, rng: np.random.Generator) -> Lesions:
 
     To the planted masks come, each by chance: a periventricular rim of varying thickness that may become confluent
     (age-related disease), and punctate foci down to 1 mm. Normal caps and rims of at most about 2 mm, and a haze of
-    diffusely abnormal white matter around lesions, are bright but are not lesions.
+    diffusely abnormal white matter around lesions, are bright but are not lesions; nor are caps of up to 5 mm on the
+    tips of the frontal and occipital horns, which may be as bright as a lesion.
     """
     shape = head.tissues.shape
     white = np.isin(head.tissues, WHITE)
@@ -121,6 +122,10 @@ def draw_lesions(head: Head, rng: np.random.Generator) -> Lesions:
         width = rng.uniform(0.5, 2.2) * (1 + 0.6 * smooth_field(rng, shape, scale=14)[0].numpy())
         mimic = np.where(cerebral, ((width - depth).clip(-1, 1) / 2 + 0.5) * rng.uniform(0.2, 0.75), 0)
     if rng.random() < 0.6:
+        width = rng.uniform(1.5, 5) * (1 + 0.4 * smooth_field(rng, shape, scale=10)[0].numpy())
+        cap = ((width - _distance_to(_horn_tips(head.tissues, rng))).clip(-1, 1) / 2 + 0.5) * rng.uniform(0.3, 1)
+        mimic = np.maximum(mimic, np.where(cerebral, cap, 0))
+    if rng.random() < 0.6:
         haze = ndimage.gaussian_filter(fraction, rng.uniform(2, 5), truncate=2.5)
         mimic = np.maximum(mimic, np.where(near_white, haze * rng.uniform(0.2, 0.7), 0))
     if rng.random() < 0.3:
@@ -137,6 +142,21 @@ def _distance_to(mask: np.ndarray) -> np.ndarray:
     coarse = ndimage.distance_transform_edt(~mask[::2, ::2, ::2]).astype(np.float32) * 2
     ratio = [c / n for c, n in zip(coarse.shape, mask.shape, strict=True)]
     return ndimage.affine_transform(coarse, ratio, output_shape=mask.shape, order=1, mode="nearest", output=np.float32)
+
+
+def _horn_tips(tissues: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the last 3-8 mm of the lateral ventricles toward the front and the back, on either side."""
+    tips = np.zeros(tissues.shape, bool)
+    inside = np.argwhere(tissues == Tissue.LATERAL_VENTRICLE)
+    if not len(inside):
+        return tips
+    left = inside[:, 2] > np.median(inside[:, 2])
+    for side in (inside[left], inside[~left]):
+        if len(side):
+            y = side[:, 1]
+            ends = (y < y.min() + rng.uniform(3, 8)) | (y > y.max() - rng.uniform(3, 8))
+            tips[tuple(side[ends].T)] = True
+    return tips
 
 
 def _punctate(white: np.ndarray, rng: np.random.Generator, *, count: int) -> np.ndarray:

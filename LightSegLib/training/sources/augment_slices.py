@@ -13,15 +13,17 @@ from torch.nn import functional as F
 
 from LightSegLib.preprocess.slices import BACKGROUND, HIGHEST, LOWEST
 
-__all__ = ["augment_slices"]
+__all__ = ["augment_slices", "mix_lesions"]
 
 T1_MISSING = 0.5
 NEIGHBOR_MISSING = 0.12
+SAME_LEVEL = 0.7  # intersection over union of two brains; a fifth of random pairs has more
+TISSUE = -1.5  # brighter than fluid in the units of FLAIR
 
 
 def augment_slices(inputs: Tensor, target: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Augment (n, 4, y, x) normalized slices and their (n, 1, y, x) target in 0..1."""
-    inputs, target = _warp(inputs, target, rng)
+    inputs, target = mix_lesions(*_warp(inputs, target, rng), rng)
     brain = inputs[:, 1:2] > BACKGROUND + 0.1
     flair, t1 = inputs[:, :3], inputs[:, 3:]
     flair = _lesion_contrast(flair, target, rng)
@@ -69,6 +71,22 @@ def _warp(inputs: Tensor, target: Tensor, rng: np.random.Generator) -> tuple[Ten
     stacked = torch.cat([inputs - BACKGROUND, target], dim=1)
     warped = F.grid_sample(stacked, grid + bend, mode="bilinear", align_corners=False)
     return warped[:, :-1] + BACKGROUND, warped[:, -1:]
+
+
+def mix_lesions(inputs: Tensor, target: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Copy the lesions of another slice of the batch, with 1-5 pixels around them, into a slice.
+
+    Source: CarveMix (Zhang et al., MICCAI 2021), in slices. Only slices whose brains cover one another are mixed, so
+    that lesions stay where there can be some, and fluid stays fluid.
+    """
+    donor = torch.from_numpy(rng.permutation(len(inputs)))
+    brain = inputs[:, 1:2] > BACKGROUND + 0.1
+    common = (brain & brain[donor]).sum((1, 2, 3), keepdim=True) / (brain | brain[donor]).sum((1, 2, 3), keepdim=True)
+    reach = int(rng.integers(1, 6))
+    region = F.max_pool2d(target[donor], 2 * reach + 1, stride=1, padding=reach)
+    share = F.avg_pool2d(region, 3, stride=1, padding=1) * (inputs[:, 1:2] > TISSUE)
+    share = share * (common > SAME_LEVEL)
+    return torch.lerp(inputs, inputs[donor], share), torch.lerp(target, target[donor], share)
 
 
 def _lesion_contrast(flair: Tensor, target: Tensor, rng: np.random.Generator) -> Tensor:
