@@ -1,5 +1,6 @@
 """What `metadata.json` of a bundle must say, checked in plain Python and turned into typed parts."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,16 @@ from typing import Any
 from LightSegLib.errors import BundleError
 from LightSegLib.segments import Code, Segment, Terminology
 
-__all__ = ["FORMAT_VERSION", "MODEL_FILES", "InputChannel", "read_hashes", "read_inputs", "read_segments", "require"]
+__all__ = [
+    "FORMAT_VERSION",
+    "MODEL_FILES",
+    "InputChannel",
+    "read_divisor",
+    "read_hashes",
+    "read_inputs",
+    "read_segments",
+    "require",
+]
 
 # Raised whenever an older LightSeg would misread a newer bundle.
 FORMAT_VERSION = 1
@@ -48,6 +58,21 @@ def require(section: Mapping[str, Any], key: str, kind: type, *, where: str) -> 
         expected = _KIND_NAMES.get(kind, kind.__name__)
         raise BundleError(f"{where}: '{key}' must be {expected}, got {value!r}: export the bundle again")
     return value
+
+
+def read_divisor(metadata: Mapping[str, Any], *, where: str) -> int:
+    """Return what every spatial size of the input must be a multiple of.
+
+    MONAI's metadata write it as an expression of n for each axis: ["16 * n", "16 * n"] gives 16.
+    """
+    section = metadata
+    for key in ("network_data_format", "inputs", "image"):
+        section = require(section, key, dict, where=where)
+    sizes = require(section, "spatial_shape", list, where=f"{where}, input image")
+    found = [re.fullmatch(r"(\d+) \* n", size) if isinstance(size, str) else None for size in sizes]
+    if not found or not all(found):
+        raise BundleError(f"{where}: spatial_shape must be like ['16 * n', '16 * n'], got {sizes!r}: export it again")
+    return max(int(match[1]) for match in found if match)
 
 
 def read_inputs(section: Mapping[str, Any], *, where: str) -> tuple[InputChannel, ...]:

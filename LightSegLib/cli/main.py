@@ -86,13 +86,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> Parser:
     parser = Parser(
-        prog="lightseg", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="lightseg",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"lightseg {LightSegLib.__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add_parser(subparsers)
     for subparser in subparsers.choices.values():
+        subparser.allow_abbrev = False  # a script that says --dev today must not mean something else tomorrow
         subparser.add_argument("--debug", action="store_true", help="show where an error came from")
     for (name, subparser), command in zip(subparsers.choices.items(), COMMANDS, strict=True):
         subparser.set_defaults(run=command.run, command=name)

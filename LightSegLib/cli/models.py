@@ -4,6 +4,7 @@ import argparse
 
 from LightSegLib.bundles import Bundle, list_bundles
 from LightSegLib.cli.console import print_json
+from LightSegLib.cli.networks import network_costs, network_table, network_to_json
 
 __all__ = ["add_parser", "run"]
 
@@ -13,16 +14,32 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "models", help="list the installed models", description="List the installed models and the inputs they take."
     )
+    parser.add_argument(
+        "--networks", action="store_true", help="list the networks of the papers and what they cost instead"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def run(options: argparse.Namespace) -> int:
-    """List the bundles, each verified against its checksums."""
+    """List the bundles, each verified against its checksums, or the networks."""
+    if options.networks:
+        return _run_networks(options)
     bundles = list_bundles()
     if options.json:
         print_json(options, {"models": [_to_json(bundle) for bundle in bundles]})
     else:
         print("\n\n".join(_describe(bundle) for bundle in bundles) or "No model is installed: reinstall LightSeg.")
+    return 0
+
+
+def _run_networks(options: argparse.Namespace) -> int:
+    rows = network_costs()
+    if options.json:
+        print_json(options, {"networks": [network_to_json(entry, costs) for entry, costs in rows]})
+    else:
+        print(network_table(rows))
+        print("\nMultiply-adds and memory (float32, layer by layer) for one input: channels x size.")
+        print("Means: squeeze-and-excitation or normalization sees the whole input.")
     return 0
 
 

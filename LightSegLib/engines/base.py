@@ -6,7 +6,7 @@ import numpy as np
 
 from LightSegLib.errors import EngineError
 
-__all__ = ["Engine", "check_batch", "is_out_of_memory"]
+__all__ = ["Engine", "check_batch", "cut_to", "is_out_of_memory", "pad_to_divisor"]
 
 
 class Engine(Protocol):
@@ -33,8 +33,9 @@ class Engine(Protocol):
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Return float32 logits (n, k, *spatial) of a float32 batch (n, c, *spatial), for any n above 0.
 
-        Spatial axes are (y, x) or (z, y, x), in the grid the bundle's preprocessing made. Errors: EngineError if the
-        shape does not fit the network, or memory does not suffice for a single item.
+        Spatial axes are (y, x) or (z, y, x), in the grid the bundle's preprocessing made. Sizes that the network
+        cannot halve often enough are padded with the edge's values, and the logits cut back. Errors: EngineError if
+        the shape does not fit the network, or memory does not suffice for a single item.
         """
         ...
 
@@ -47,6 +48,22 @@ def check_batch(batch: np.ndarray, *, dimensions: int, channels: int, bundle: st
             f"Model {bundle} takes a batch {expected} with c = {channels} and n above 0, got shape {batch.shape}"
         )
     return np.ascontiguousarray(batch, dtype=np.float32)
+
+
+def pad_to_divisor(batch: np.ndarray, divisor: int) -> np.ndarray:
+    """Return (n, c, *spatial) with every spatial size a multiple of `divisor`, extended at the end by the edge values.
+
+    A batch that fits already is returned as it is.
+    """
+    missing = [-size % divisor for size in batch.shape[2:]]
+    if not any(missing):
+        return batch
+    return np.pad(batch, [(0, 0), (0, 0), *((0, more) for more in missing)], mode="edge")
+
+
+def cut_to(logits: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the first `shape` voxels, by spatial axis, of logits (n, k, *spatial)."""
+    return logits[(slice(None), slice(None), *(slice(size) for size in shape))]
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -9,9 +9,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from LightSegLib.bundles import Bundle
-from LightSegLib.engines.base import check_batch, is_out_of_memory
+from LightSegLib.engines.base import check_batch, cut_to, is_out_of_memory, pad_to_divisor
 from LightSegLib.errors import EngineError
 from LightSegLib.networks import build_network
+from LightSegLib.networks.sd import resolve_weight_standardization
 
 __all__ = ["PyTorchEngine", "device_name", "load_network", "pytorch_devices"]
 
@@ -44,6 +45,7 @@ def load_network(bundle: Bundle) -> torch.nn.Module:
     try:
         weights = load_file(bundle.weights_file)
         network = build_network(bundle.network_name, **bundle.network_arguments)
+        resolve_weight_standardization(network)  # as at export: the bundle has the kernels themselves
         network.load_state_dict({name: _widened(tensor) for name, tensor in weights.items()})
     except (SafetensorError, ValueError, TypeError, RuntimeError) as error:
         raise EngineError(
@@ -69,6 +71,7 @@ class PyTorchEngine:
         self.device = device
         self.reason = reason
         self._bundle_name = bundle.name
+        self._divisor = bundle.divisor
         self._batch = int(bundle.tiling.get("batch", DEFAULT_BATCH))
         self._threads = threads
         network = load_network(bundle)
@@ -87,6 +90,7 @@ class PyTorchEngine:
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Return float32 logits (n, k, *spatial) of a float32 batch (n, c, *spatial); see `Engine.predict`."""
         batch = check_batch(batch, dimensions=self._dimensions, channels=self._channels, bundle=self._bundle_name)
+        shape, batch = batch.shape[2:], pad_to_divisor(batch, self._divisor)
         parts = []
         start = 0
         with torch.inference_mode(), _full_precision(), _cpu_threads(self._threads):
@@ -98,7 +102,7 @@ class PyTorchEngine:
                     continue
                 parts.append(logits)
                 start += len(part)
-        return np.concatenate(parts)
+        return cut_to(np.concatenate(parts), shape)
 
     def _predict_part(self, part: np.ndarray) -> np.ndarray | None:
         # None: out of memory, to be tried again with fewer items.

@@ -3,6 +3,8 @@
 from LightSegLib.measures.agreement import Agreement, compare, lesion_count, volume_ml
 from LightSegLib.measures.lesions import count_lesions, lesion_f1, lesion_precision, lesion_recall
 from LightSegLib.measures.overlap import avd_percent, dice, fpr, ppv, tpr
+from LightSegLib.measures.partition import segments_between_membranes, v_info, v_rand
+from LightSegLib.measures.pixels import mean_iou, pixel_accuracy
 from LightSegLib.measures.surface import assd_mm, hd95_mm
 
 __all__ = [
@@ -18,7 +20,12 @@ __all__ = [
     "lesion_f1",
     "lesion_precision",
     "lesion_recall",
+    "mean_iou",
+    "pixel_accuracy",
     "ppv",
+    "segments_between_membranes",
     "tpr",
+    "v_info",
+    "v_rand",
     "volume_ml",
 ]

@@ -14,8 +14,6 @@ from LightSegLib.networks.blocks import InvertedResidual
 
 __all__ = ["ACUNet"]
 
-DOWNSAMPLING = 16  # four halvings: the stem and rows 3, 5 and 8 of Table 1
-
 
 class UpConv(nn.Module):
     """ "Upconv2d" of Table 1: nearest resize by 2, then a 2 x 2 convolution, as in the original U-Net.
@@ -35,7 +33,7 @@ class UpConv(nn.Module):
 
 
 class ACUNet(nn.Module):
-    """ACU-Net: (n, in_channels, y, x) -> logits (n, out_channels, y, x); y and x are multiples of 16.
+    """ACU-Net: (n, in_channels, y, x) -> logits (n, out_channels, y, x); spatial sizes are multiples of 16.
 
     The paper's final sigmoid belongs to the loss and the engine, so the network ends in logits.
     Its squeeze-and-excitation averages over the whole canvas: train and run on one canvas size.
@@ -43,6 +41,8 @@ class ACUNet(nn.Module):
     Source: Table 1 and section 2.2 of the paper; dropout of 0.5 before the last layer from section 3.1 is an
     argument because two thousand steps on few cases regularize better by augmentation.
     """
+
+    divisor = 16  # four halvings: the stem and rows 3, 5 and 8 of Table 1
 
     def __init__(self, in_channels: int = 3, out_channels: int = 1, *, dropout: float = 0.0) -> None:
         super().__init__()

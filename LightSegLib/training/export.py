@@ -20,6 +20,7 @@ from LightSegLib.engines.openvino import OpenVinoEngine
 from LightSegLib.engines.pytorch import PyTorchEngine
 from LightSegLib.engines.self_test import check_engine, make_input, self_test_settings
 from LightSegLib.errors import BundleError
+from LightSegLib.networks.sd import resolve_weight_standardization
 from LightSegLib.training.fold import fold_batch_norm, round_to_half
 
 __all__ = ["PARITY", "export_bundle"]
@@ -49,6 +50,7 @@ def export_bundle(
     not fit float16, or an engine's logits differ from PyTorch's by more than PARITY; the old folder then stays.
     """
     rounded = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
+    resolve_weight_standardization(rounded)
     try:
         fold_batch_norm(rounded)
         round_to_half(rounded)
@@ -73,10 +75,10 @@ def export_bundle(
 
 
 def _write_weights(network: nn.Module, path: Path) -> None:
-    state = network.state_dict()
-    halves = {name: (tensor.half() if tensor.is_floating_point() else tensor) for name, tensor in state.items()}
+    weights = {name for name, _ in network.named_parameters()}
+    state = {name: (tensor.half() if name in weights else tensor) for name, tensor in network.state_dict().items()}
     # Not save_file, which lets nobody else read the file.
-    path.write_bytes(save({name: tensor.contiguous() for name, tensor in halves.items()}))
+    path.write_bytes(save({name: tensor.contiguous() for name, tensor in state.items()}))
 
 
 def _write_openvino(network: nn.Module, path: Path, *, example_shape: tuple[int, ...]) -> None:

@@ -16,7 +16,7 @@ from LightSegLib.training.export import export_bundle
 # Name of the card -> network, and the shape (n, c, *spatial) of an input.
 TOYS: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "wmh-acu": ({"name": "acu", "arguments": {"in_channels": 4, "out_channels": 1}}, (2, 4, 64, 48)),
-    "brain-pocket": ({"name": "pocket_unet", "arguments": {"width": 4, "depth": 1}}, (1, 1, 16, 24, 8)),
+    "brain-pocket": ({"name": "pocket_unet", "arguments": {"width": 4, "depth": 1}}, (1, 1, 16, 32, 16)),
 }
 
 

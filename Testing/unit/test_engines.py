@@ -1,5 +1,6 @@
 """Every engine runs every bundle with the same numbers, and every wish that cannot be met is told."""
 
+import dataclasses
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -79,8 +80,18 @@ def test_a_batch_of_wrong_shape_is_refused(wmh: Bundle, engine_name: str, shape:
 
 
 @pytest.mark.parametrize("engine_name", ENGINES)
-def test_a_canvas_that_does_not_fit_the_network_is_told(wmh: Bundle, engine_name: str) -> None:
+def test_odd_sizes_are_padded_with_the_edge_and_cut_back(wmh: Bundle, engine_name: str) -> None:
     engine = create_engine(wmh, engine=engine_name, device="cpu")
+    batch = make_input((2, 4, 61, 33), seed=6)
+    padded = np.pad(batch, [(0, 0), (0, 0), (0, 3), (0, 15)], mode="edge")
+    logits = engine.predict(batch)
+    assert logits.shape == (2, 1, 61, 33)
+    np.testing.assert_allclose(logits, engine.predict(padded)[:, :, :61, :33], atol=1e-6)
+
+
+@pytest.mark.parametrize("engine_name", ENGINES)
+def test_a_canvas_that_does_not_fit_the_network_is_told(wmh: Bundle, engine_name: str) -> None:
+    engine = create_engine(dataclasses.replace(wmh, divisor=4), engine=engine_name, device="cpu")
     with pytest.raises(EngineError, match=r"failed on model wmh-acu with input shape .*lightseg doctor") as caught:
         engine.predict(np.zeros((1, 4, 60, 48), np.float32))
     assert "\n" not in str(caught.value)

@@ -1,254 +1,71 @@
-"""The networks: the papers' figures, Table 1 of ACU-Net row by row, any number of channels, gradients everywhere."""
+"""What holds for every network of the registry: shapes, gradients, batches, costs, and export to both engines."""
 
-from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="networks need PyTorch: pip install lightseg[pytorch]")
+pytest.importorskip("safetensors", reason="export needs safetensors: pip install lightseg[pytorch]")
 
 from torch import nn  # noqa: E402
-from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from LightSegLib.networks import NETWORKS, ACUNet, PocketUNet, build_network  # noqa: E402
-from LightSegLib.networks.blocks import InvertedResidual, SqueezeExcitation, round_to_multiple  # noqa: E402
+from LightSegLib.engines.openvino import OpenVinoEngine  # noqa: E402
+from LightSegLib.engines.pytorch import PyTorchEngine  # noqa: E402
+from LightSegLib.engines.self_test import make_input  # noqa: E402
+from LightSegLib.networks import NETWORKS, build_network, summary  # noqa: E402
+from LightSegLib.networks.catalog import CATALOG  # noqa: E402
+from LightSegLib.training.bundle_card import read_card  # noqa: E402
+from LightSegLib.training.export import export_bundle  # noqa: E402
 
-# Small inputs that each network accepts, (c, *spatial); a network without one fails the tests over all networks.
-SMALL_INPUTS = {"acu": (4, 32, 48), "pocket_unet": (2, 16, 16, 32)}
-SMALL_ARGUMENTS = {"acu": {}, "pocket_unet": {"width": 4, "depth": 4}}
+# Small versions of every network, and an input (c, *spatial) that each accepts.
+VOLUME, SLICE = (2, 16, 16, 32), (2, 32, 48)
+POCKET = {"width": 4, "depth": 2}
+SMALL: dict[str, tuple[tuple[int, ...], dict[str, object]]] = {
+    "acu": (SLICE, {}),
+    "low_rank_res_unet": (VOLUME, POCKET),
+    "pocket_classifier": (SLICE, POCKET),
+    "pocket_densenet": (VOLUME, POCKET),
+    "pocket_hrnet": (VOLUME, POCKET),
+    "pocket_nnunet": (VOLUME, POCKET),
+    "pocket_resnet": (VOLUME, POCKET),
+    "pocket_unet": (VOLUME, POCKET),
+    "sat_tiramisu": (SLICE, {"width": 8, "depth": 2, "growth": 4, "layers": 2, "dimensions": 2}),
+    "sat_unet": (VOLUME, POCKET),
+    "sat_vnet": (VOLUME, POCKET),
+    "sd_unet": (SLICE, {"width": 4}),
+    "unet": (SLICE, {"width": 4}),
+}
+# Instance and group normalization divide by what they measure, in another order of sums: the engines differ by more.
+NORMALIZED_BY_INPUT = (nn.InstanceNorm2d, nn.InstanceNorm3d, nn.GroupNorm)
+# Each engine that is compared, relative to the largest logit.
+TOLERANCE_BATCH_NORM, TOLERANCE_INPUT_NORM = 1e-4, 2e-4
 
 
-def parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def multiply_adds(network: nn.Module, *shape: int) -> int:
-    network.eval()
-    counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
-        network(torch.zeros(shape))
-    return counter.get_total_flops() // 2  # the counter has two operations in each multiply-add
-
-
-def small_network(name: str, *, outputs: int = 2) -> nn.Module:
+def small_network(name: str, *, channels: int = 2, outputs: int = 2) -> nn.Module:
     torch.manual_seed(0)
-    channels = SMALL_INPUTS[name][0]
-    return build_network(name, in_channels=channels, out_channels=outputs, **SMALL_ARGUMENTS[name])
+    return build_network(name, in_channels=channels, out_channels=outputs, **SMALL[name][1]).eval()
 
 
-# --- the paper's figures ----------------------------------------------------------------------------------------
-
-
-def test_acu_net_has_the_papers_parameters():
-    assert parameters(ACUNet(in_channels=3)) == 366_801  # printed: 0.3668 M
-
-
-def test_acu_net_has_the_papers_multiply_adds():
-    assert multiply_adds(ACUNet(in_channels=3), 1, 3, 256, 256) / 1e9 == pytest.approx(0.3855, abs=5e-5)
-
-
-def test_expanding_a_block_whose_expansion_equals_its_input_would_exceed_the_papers_figures():
-    network = ACUNet(in_channels=3)
-    expansion = nn.Sequential(nn.Conv2d(16, 16, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
-    network.encoder1.layers = nn.Sequential(*expansion, *network.encoder1.layers)
-    assert parameters(network) == 367_089  # 0.3671 M, printed: 0.3668 M
-    assert multiply_adds(network, 1, 3, 256, 256) / 1e9 == pytest.approx(0.390, abs=5e-4)
-
-
-def test_a_transposed_convolution_would_miss_the_papers_multiply_adds():
-    network = ACUNet(in_channels=3)
-    for name in ("up3", "up2", "up1", "up0"):
-        convolution = getattr(network, name).convolution
-        transposed = nn.ConvTranspose2d(convolution.in_channels, convolution.out_channels, 2, stride=2)
-        assert parameters(transposed) == parameters(convolution)
-        setattr(network, name, transposed)
-    assert multiply_adds(network, 1, 3, 256, 256) / 1e9 == pytest.approx(0.275, abs=1e-3)
-
-
-def test_pocket_unet_has_the_papers_parameters():
-    # PocketNet, table of parameters: 0.762 M for one input channel at 32 features and five downsamplings
-    assert parameters(PocketUNet(in_channels=1, out_channels=1, width=32, depth=5)) == pytest.approx(762e3, rel=1e-3)
-
-
-def test_pocket_unet_keeps_its_width_at_every_level():
-    network = PocketUNet(width=8, depth=3, out_channels=2)
-    widths = [m.out_channels for m in network.modules() if isinstance(m, (nn.Conv3d, nn.ConvTranspose3d))]
-    assert widths[:-1] == [8] * (len(widths) - 1)
-    assert widths[-1] == 2  # the head
-
-
-def test_without_pocket_the_width_doubles_with_every_halving():
-    network = PocketUNet(in_channels=4, width=8, depth=3, dimensions=2, pocket=False)
-    assert network.bottleneck[0].out_channels == 64
-    assert network(torch.zeros(1, 4, 16, 24)).shape == (1, 1, 16, 24)
-    with pytest.raises(ValueError, match="dimensions must be 2 or 3, got 4"):
-        PocketUNet(dimensions=4)
-
-
-# --- Table 1 of the ACU-Net paper -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Row:
-    """A block row of Table 1: input size at 256 x 256 and channels, kernel, "exp size", output, SE, NL, stride."""
-
-    name: str
-    size: int
-    channels: int
-    kernel: int
-    expanded: int
-    out: int
-    squeeze: bool
-    activation: type[nn.Module]
-    stride: int
-    concatenated: int = 0  # channels that the skip adds (rows "Up-InvRes-B")
-
-
-RE, HS = nn.ReLU, nn.Hardswish
-TABLE_1 = (
-    Row("encoder1", 128, 16, 3, 16, 16, False, RE, 1),
-    Row("encoder2.0", 128, 16, 3, 64, 24, False, RE, 2),
-    Row("encoder2.1", 64, 24, 3, 72, 24, False, RE, 1),
-    Row("encoder3.0", 64, 24, 5, 96, 40, True, HS, 2),
-    Row("encoder3.1", 32, 40, 5, 240, 40, True, HS, 1),
-    Row("encoder3.2", 32, 40, 5, 240, 40, True, HS, 1),
-    Row("bottleneck", 32, 40, 5, 240, 240, True, HS, 2),
-    Row("decoder3", 32, 40, 5, 240, 40, True, HS, 1, concatenated=40),
-    Row("decoder2", 64, 24, 5, 72, 24, True, HS, 1, concatenated=24),
-    Row("decoder1", 128, 16, 3, 16, 16, True, HS, 1, concatenated=16),
-)
-
-
-@pytest.fixture(scope="module")
-def traced() -> dict[str, tuple[nn.Module, tuple[int, ...], tuple[int, ...]]]:
-    """Every module of an ACU-Net by name, with the shapes of its input and output at 256 x 256 x 3."""
-    network, seen = ACUNet(in_channels=3).eval(), {}
-
-    def remember(name: str, module: nn.Module, x: tuple[torch.Tensor], y: torch.Tensor) -> None:
-        seen[name] = (module, tuple(x[0].shape), tuple(y.shape))
-
-    for name, module in network.named_modules():
-        module.register_forward_hook(partial(remember, name))
-    with torch.no_grad():
-        network(torch.zeros(1, 3, 256, 256))
-    return seen
-
-
-@pytest.mark.parametrize("row", TABLE_1, ids=lambda row: row.name)
-def test_blocks_follow_table_1(traced, row: Row):
-    block, given, got = traced[row.name]
-    assert given == (1, row.channels + row.concatenated, row.size, row.size)
-    assert got == (1, row.out, row.size // row.stride, row.size // row.stride)
-    (depthwise,) = [m for m in block.modules() if isinstance(m, nn.Conv2d) and m.groups > 1]
-    assert depthwise.kernel_size == (row.kernel, row.kernel)
-    assert depthwise.stride == (row.stride, row.stride)
-    assert depthwise.groups == depthwise.in_channels == row.expanded
-    assert sum(isinstance(m, SqueezeExcitation) for m in block.modules()) == row.squeeze
-    assert {type(m) for m in block.modules() if isinstance(m, (nn.ReLU, nn.Hardswish))} == {row.activation}
-
-
-@pytest.mark.parametrize("row", TABLE_1, ids=lambda row: row.name)
-def test_a_block_is_residual_exactly_where_shapes_agree(traced, row: Row):
-    block, given, got = traced[row.name]
-    agree = given == got
-    with torch.no_grad():
-        for parameter in block.layers[-1].parameters():  # the last normalization: the branch becomes zero
-            parameter.zero_()
-        x = torch.rand(given)
-        assert torch.equal(block.eval()(x), x if agree else torch.zeros(got))
-
-
-@pytest.mark.parametrize(
-    ("name", "given", "got"),
-    [
-        ("stem", (3, 256), (16, 128)),
-        ("up3", (240, 16), (40, 32)),
-        ("up2", (40, 32), (24, 64)),
-        ("up1", (24, 64), (16, 128)),
-        ("up0", (16, 128), (16, 256)),
-        ("head", (16, 256), (1, 256)),
-    ],
-)
-def test_the_other_rows_follow_table_1(traced, name, given, got):
-    _, x, y = traced[name]
-    assert x == (1, given[0], given[1], given[1])
-    assert y == (1, got[0], got[1], got[1])
-
-
-def test_every_convolution_inside_a_block_is_normalized(traced):
-    for row in TABLE_1:
-        layers = list(traced[row.name][0].layers)
-        for index, layer in enumerate(layers):
-            if isinstance(layer, nn.Conv2d):
-                assert isinstance(layers[index + 1], nn.BatchNorm2d), row.name
-
-
-def test_acu_net_ends_in_logits(traced):
-    network = ACUNet().eval()
-    with torch.no_grad():
-        network.head.bias.fill_(5.0)
-        assert network(torch.zeros(1, 3, 32, 32)).max() > 1
-
-
-def test_dropout_is_off_unless_asked_for():
-    torch.manual_seed(0)
-    x = torch.rand(1, 3, 32, 32)
-    silent, dropping = ACUNet(), ACUNet(dropout=0.5)
-    dropping.load_state_dict(silent.state_dict())
-    for network in (silent, dropping):
-        network.eval()
-    assert torch.equal(silent(x), dropping(x))
-    for network in (silent, dropping):
-        network.dropout.train()
-    assert torch.equal(silent(x), silent(x))
-    assert not torch.equal(dropping(x), dropping(x))
-
-
-# --- blocks -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("value", "rounded"), [(4, 8), (10, 16), (18, 24), (24, 24), (60, 64), (240 / 4, 64), (16, 16)]
-)
-def test_channel_counts_round_to_multiples_of_eight_and_not_far_down(value, rounded):
-    assert round_to_multiple(value) == rounded
-    assert round_to_multiple(value) >= 0.9 * value
-
-
-def test_squeeze_and_excitation_rescales_channels_by_their_means():
-    torch.manual_seed(0)
-    gate = SqueezeExcitation(16)
-    x = torch.rand(2, 16, 6, 8)
-    ratio = gate(x) / x
-    assert torch.allclose(ratio, ratio[:, :, :1, :1].expand_as(x), atol=1e-6)
-    assert ((ratio > 0) & (ratio < 1)).all()
-    moved = x.flatten(2)[:, :, torch.randperm(48)].reshape(x.shape)
-    assert torch.allclose(gate(moved) / moved, ratio, atol=1e-6)
-
-
-def test_unknown_activations_list_the_known():
-    with pytest.raises(ValueError, match=r"activation must be 'RE' \(ReLU\) or 'HS' \(hard-swish\), got 'GELU'"):
-        InvertedResidual(8, 16, 8, kernel=3, activation="GELU")
-
-
-# --- every network ----------------------------------------------------------------------------------------------
+def test_every_network_is_tested():
+    assert set(SMALL) == set(NETWORKS)
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
-@pytest.mark.parametrize("channels", [1, 3, 5])
-@pytest.mark.parametrize("outputs", [1, 4])
+@pytest.mark.parametrize(("channels", "outputs"), [(1, 4), (5, 1)])
 def test_networks_take_any_number_of_channels(name, channels, outputs):
-    network = build_network(name, in_channels=channels, out_channels=outputs, **SMALL_ARGUMENTS[name]).eval()
-    spatial = SMALL_INPUTS[name][1:]
+    network = small_network(name, channels=channels, outputs=outputs)
+    spatial = SMALL[name][0][1:]
     with torch.no_grad():
-        assert network(torch.zeros(2, channels, *spatial)).shape == (2, outputs, *spatial)
+        shape = network(torch.zeros(2, channels, *spatial)).shape
+    assert shape == ((2, outputs) if name == "pocket_classifier" else (2, outputs, *spatial))
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_the_gradient_reaches_every_parameter(name):
+    # in evaluation mode: in training, batch normalization cancels the bias of the convolution before it
     network = small_network(name)
-    loss = network(torch.rand(2, *SMALL_INPUTS[name])).pow(2).sum()
-    loss.backward()
+    network(torch.rand(2, *SMALL[name][0])).pow(2).sum().backward()
     unreached = [
         key for key, parameter in network.named_parameters() if parameter.grad is None or not parameter.grad.any()
     ]
@@ -257,18 +74,54 @@ def test_the_gradient_reaches_every_parameter(name):
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_an_item_does_not_depend_on_the_rest_of_its_batch(name):
-    network = small_network(name).eval()
-    x = torch.rand(3, *SMALL_INPUTS[name])
+    network = small_network(name)
+    x = torch.rand(3, *SMALL[name][0])
     with torch.no_grad():
-        assert torch.allclose(network(x)[1:2], network(x[1:2]), atol=1e-5)
+        together, alone = network(x)[1:2], network(x[1:2])
+    assert (together - alone).abs().max() < 1e-5 * together.abs().max()
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_networks_take_multiples_of_their_divisor(name):
+    network = small_network(name)
+    channels, *spatial = SMALL[name][0]
+    odd = [3 * network.divisor, *[network.divisor] * (len(spatial) - 1)]
+    assert summary(network, (1, channels, *odd)).parameters == sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.parametrize("name", sorted(set(NETWORKS) - {"pocket_classifier"}))
+def test_both_engines_agree_with_the_network_at_odd_sizes_too(name, tmp_path: Path):
+    network = small_network(name)
+    shape, arguments = SMALL[name]
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):  # as after training
+                module.running_mean.uniform_(-0.5, 0.5)
+                module.running_var.uniform_(0.5, 2)
+    settings = {"name": name, "arguments": {"in_channels": 2, "out_channels": 2, **arguments}}
+    card = "wmh-acu" if len(shape) == 3 else "brain-pocket"
+    bundle = export_bundle(
+        network, read_card(card, network=settings), tmp_path / card, example_shape=(1, *shape), model_card=""
+    )
+    batch = make_input((2, shape[0], *(size + 5 for size in shape[1:])), seed=3)
+    padded = np.pad(batch, [(0, 0), (0, 0), *((0, -size % 16) for size in batch.shape[2:])], mode="edge")
+    cut = (..., *(slice(size) for size in batch.shape[2:]))
+    with torch.inference_mode():
+        exact = network(torch.from_numpy(padded)).numpy()[cut]
+    openvino, pytorch = (engine(bundle).predict(batch) for engine in (OpenVinoEngine, PyTorchEngine))
+    by_input = any(isinstance(module, NORMALIZED_BY_INPUT) for module in network.modules())
+    largest = np.abs(pytorch).max()
+    assert np.abs(openvino - pytorch).max() / largest < (TOLERANCE_INPUT_NORM if by_input else TOLERANCE_BATCH_NORM)
+    assert np.abs(pytorch - exact).max() / largest < 2e-2  # the bundle's weights are rounded to float16
 
 
 def test_unknown_networks_list_the_known():
-    with pytest.raises(ValueError, match="unknown network 'unet'; known: acu, pocket_unet"):
-        build_network("unet")
+    with pytest.raises(ValueError, match="unknown network 'resnet'; known: acu, low_rank_res_unet, pocket_classifier"):
+        build_network("resnet")
 
 
-@pytest.mark.parametrize(("inputs", "outputs"), [(0, 1), (3, 0)])
-def test_acu_net_without_channels_is_refused(inputs, outputs):
-    with pytest.raises(ValueError, match=f"at least one channel in and out, got {inputs} and {outputs}"):
-        ACUNet(in_channels=inputs, out_channels=outputs)
+@pytest.mark.parametrize("entry", CATALOG, ids=lambda entry: entry.label)
+def test_the_catalog_builds_without_memory(entry):
+    network = entry.build()
+    assert {parameter.device.type for parameter in network.parameters()} == {"meta"}
+    assert all(size % network.divisor == 0 for size in entry.shape[2:])
