@@ -420,4 +420,4 @@ def test_layers_change_only_the_axes_that_their_tuples_name():
     assert max_pool(3, (1, 2, 2))(x).shape == (1, 2, 6, 4, 2)
     assert convolution(3, 2, 3, (1, 2, 2), stride=(1, 2, 2))(x).shape == (1, 3, 6, 4, 2)
     assert convolution(3, 2, 3, (1, 3, 5), stride=(1, 2, 1))(x).shape == (1, 3, 6, 4, 4)
-    assert transposed_convolution(3, 2, 3, (1, 2, 1))(x).shape == (1, 3, 6, 16, 4)
+    assert transposed_convolution(3, 2, 3, stride=(1, 2, 1))(x).shape == (1, 3, 6, 16, 4)

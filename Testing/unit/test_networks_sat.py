@@ -326,7 +326,7 @@ def test_nothing_is_switched_off_at_the_start(variant):
 def test_channels_at_or_below_zero_are_switched_off():
     gate = SkipGate(4, variant="st", dimensions=2)
     with torch.no_grad():
-        gate.weight.copy_(torch.tensor([-0.5, 0.0, 0.01, 1.5]).view(4, 1, 1))
+        gate.weight.copy_(torch.tensor([-0.5, 0.0, 0.01, 1.5]))
     assert gate.switched_off() == 0.5
 
 
