@@ -90,6 +90,7 @@ def _write(
         "name": folder.name,
         "version": "0.0.1",
         "description": "A toy for tests.",
+        "network_data_format": {"inputs": {"image": {"spatial_shape": ["1 * n"]}}},  # any size
         "lightseg": {
             "format": 1,
             "network": {"name": "linear", "arguments": {}},
