@@ -6,6 +6,7 @@ import dataclasses
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from LightSegLib.cli.console import format_table
 from LightSegLib.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -40,9 +41,7 @@ def network_to_json(entry: CatalogEntry, costs: NetworkSummary) -> dict[str, obj
 
 def network_table(rows: list[tuple[CatalogEntry, NetworkSummary]]) -> str:
     """Lay the configurations out as a table for a terminal."""
-    cells = [HEADINGS, *(_cells(entry, costs) for entry, costs in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
-    return "\n".join(_line(row, widths) for row in cells)
+    return format_table([_cells(entry, costs) for entry, costs in rows], header=HEADINGS)
 
 
 def _cells(entry: CatalogEntry, costs: NetworkSummary) -> tuple[str, ...]:
@@ -55,11 +54,3 @@ def _cells(entry: CatalogEntry, costs: NetworkSummary) -> tuple[str, ...]:
         f"{reach} and means" if costs.sees_everything else reach,
         f"{costs.memory_bytes / 2**20:,.0f} MiB",
     )
-
-
-def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    label, *figures = (
-        cell.rjust(width) if column else cell.ljust(width)
-        for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-    )
-    return "  ".join([label, *figures])

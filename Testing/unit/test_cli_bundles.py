@@ -77,6 +77,23 @@ def test_models_lists_what_is_installed(installed: Path, capsys) -> None:
     assert listed[1]["inputs"][0] == {"name": "FLAIR", "required": True, "modality": "MR"}
 
 
+def test_models_lists_the_networks_and_what_they_cost(capsys) -> None:
+    assert main(["models", "--networks"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (acu,) = (line for line in lines if line.startswith("  ACU-Net"))
+    assert acu.split()[1:8] == ["3", "x", "256", "x", "256", "366,801", "0.39"]
+    assert main(["models", "--networks", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["networks"]
+    assert listed[0]["network"] == "acu" and listed[0]["parameters"] == 366_801
+    assert len({network["label"] for network in listed}) == len(listed)
+
+
+def test_the_networks_need_pytorch_and_say_so(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr("LightSegLib.cli.networks.find_spec", lambda name: None)
+    assert main(["models", "--networks"]) == 2
+    assert "counting networks needs PyTorch: pip install 'lightseg[pytorch]'" in capsys.readouterr().err
+
+
 def test_models_refuses_an_altered_bundle(installed: Path, capsys) -> None:
     (installed / "wmh-acu" / "model.xml").unlink()
     assert main(["models"]) == 2
