@@ -29,32 +29,32 @@ class CatalogEntry:
             return build_network(self.network, **self.arguments)
 
 
-POCKET_SHAPE = (1, 1, 128, 128, 128)
+VOLUME = (1, 1, 128, 128, 128)
 FULL = {"pocket": False}
 MRI = (1, 4, 128, 128, 128)
 SLICE = (1, 1, 256, 256)
 CATALOG = (
     CatalogEntry("ACU-Net", "acu", (1, 3, 256, 256)),
-    CatalogEntry("U-Net, full", "pocket_unet", POCKET_SHAPE, FULL),
-    CatalogEntry("U-Net, pocket", "pocket_unet", POCKET_SHAPE),
-    CatalogEntry("ResNet, full", "pocket_resnet", POCKET_SHAPE, FULL),
-    CatalogEntry("ResNet, pocket", "pocket_resnet", POCKET_SHAPE),
-    CatalogEntry("DenseNet, full", "pocket_densenet", POCKET_SHAPE, FULL),
-    CatalogEntry("DenseNet, pocket", "pocket_densenet", POCKET_SHAPE),
-    CatalogEntry("HRNet, full", "pocket_hrnet", POCKET_SHAPE, FULL),
-    CatalogEntry("HRNet, pocket", "pocket_hrnet", POCKET_SHAPE),
-    CatalogEntry("nnU-Net, full", "pocket_nnunet", POCKET_SHAPE, FULL),
-    CatalogEntry("nnU-Net, pocket", "pocket_nnunet", POCKET_SHAPE),
+    CatalogEntry("U-Net, full", "pocket_unet", VOLUME, FULL),
+    CatalogEntry("U-Net, pocket", "pocket_unet", VOLUME),
+    CatalogEntry("ResNet, full", "pocket_resnet", VOLUME, FULL),
+    CatalogEntry("ResNet, pocket", "pocket_resnet", VOLUME),
+    CatalogEntry("DenseNet, full", "pocket_densenet", VOLUME, FULL),
+    CatalogEntry("DenseNet, pocket", "pocket_densenet", VOLUME),
+    CatalogEntry("HRNet, full", "pocket_hrnet", VOLUME, FULL),
+    CatalogEntry("HRNet, pocket", "pocket_hrnet", VOLUME),
+    CatalogEntry("nnU-Net, full", "pocket_nnunet", VOLUME, FULL),
+    CatalogEntry("nnU-Net, pocket", "pocket_nnunet", VOLUME),
     CatalogEntry("Encoder classifier, full", "pocket_classifier", SLICE, FULL),
     CatalogEntry("Encoder classifier, pocket", "pocket_classifier", SLICE),
     CatalogEntry("Res-U-Net, F = 60", "low_rank_res_unet", MRI, {"alpha": None}),
     CatalogEntry("Low-rank Res-U-Net, F = 60, alpha = 0.5", "low_rank_res_unet", MRI),
     CatalogEntry("U-Net of the SD-UNet paper", "unet", SLICE),
     CatalogEntry("SD-UNet", "sd_unet", SLICE),
-    CatalogEntry("U-Net, 3D, long skips", "sat_unet", (1, 1, 128, 128, 128), {"skip": "org"}),
-    CatalogEntry("U-Net, 3D, SAT gates", "sat_unet", (1, 1, 128, 128, 128)),
-    CatalogEntry("V-Net, 3D, long skips", "sat_vnet", (1, 1, 128, 128, 128), {"skip": "org"}),
-    CatalogEntry("V-Net, 3D, SAT gates", "sat_vnet", (1, 1, 128, 128, 128)),
+    CatalogEntry("U-Net, 3D, long skips", "sat_unet", VOLUME, {"skip": "org"}),
+    CatalogEntry("U-Net, 3D, SAT gates", "sat_unet", VOLUME),
+    CatalogEntry("V-Net, 3D, long skips", "sat_vnet", VOLUME, {"skip": "org"}),
+    CatalogEntry("V-Net, 3D, SAT gates", "sat_vnet", VOLUME),
     CatalogEntry("Tiramisu, 2D, long skips", "sat_tiramisu", SLICE, {"skip": "org", "dimensions": 2}),
     CatalogEntry("Tiramisu, 2D, SAT gates", "sat_tiramisu", SLICE, {"dimensions": 2}),
 )

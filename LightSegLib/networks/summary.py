@@ -48,11 +48,8 @@ def summary(network: nn.Module, shape: Sequence[int]) -> NetworkSummary:
     parameters = sum(parameter.numel() for parameter in dummy.parameters())
     counter = FlopCounterMode(display=False)
     tracker = _Tracker(dimensions=len(shape) - 2)
-    with torch.no_grad():
-        with counter:
-            dummy(torch.empty(tuple(shape), device="meta"))
-        with tracker:
-            output = dummy(tracker.follow(torch.empty(tuple(shape), device="meta")))
+    with torch.no_grad(), counter, tracker:
+        output = dummy(tracker.follow(torch.empty(tuple(shape), device="meta")))
     reach = tracker.reach_of(output)
     state_bytes = sum(tensor.nbytes for tensor in dummy.state_dict().values())
     return NetworkSummary(

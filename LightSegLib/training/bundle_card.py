@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from LightSegLib.errors import MissingDependencyError, RecipeError
+from LightSegLib.preprocess import build_preprocessor
 
-__all__ = ["card_names", "read_card"]
+__all__ = ["card_names", "card_preprocessor", "read_card"]
+
+Kind = TypeVar("Kind")
 
 _FOLDER = Path(__file__).parent / "bundle_cards"
 
@@ -47,3 +50,15 @@ def read_card(name: str, *, network: Mapping[str, Any] | None = None, path: Path
             "arguments": dict(network["arguments"]),
         }
     return metadata
+
+
+def card_preprocessor(name: str, kind: type[Kind], *, needed: str) -> Kind:
+    """Return the preprocessor that a card describes, which training and inference share.
+
+    Errors: RecipeError if it is of another `kind`; `needed` says in the message what should have been prepared.
+    """
+    section = read_card(name)["lightseg"]
+    preprocessor = build_preprocessor(section["preprocessing"], [channel["name"] for channel in section["inputs"]])
+    if not isinstance(preprocessor, kind):
+        raise RecipeError(f"card {name!r} does not prepare {needed}")
+    return preprocessor

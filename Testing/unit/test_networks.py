@@ -18,6 +18,8 @@ from LightSegLib.networks.catalog import CATALOG  # noqa: E402
 from LightSegLib.training.bundle_card import read_card  # noqa: E402
 from LightSegLib.training.export import export_bundle  # noqa: E402
 
+from .network_counts import parameters  # noqa: E402
+
 # Small versions of every network, and an input (c, *spatial) that each accepts.
 VOLUME, SLICE = (2, 16, 16, 32), (2, 32, 48)
 POCKET = {"width": 4, "depth": 2}
@@ -86,7 +88,7 @@ def test_networks_take_multiples_of_their_divisor(name):
     network = small_network(name)
     channels, *spatial = SMALL[name][0]
     odd = [3 * network.divisor, *[network.divisor] * (len(spatial) - 1)]
-    assert summary(network, (1, channels, *odd)).parameters == sum(p.numel() for p in network.parameters())
+    assert summary(network, (1, channels, *odd)).parameters == parameters(network)
 
 
 @pytest.mark.parametrize("name", sorted(set(NETWORKS) - {"pocket_classifier"}))

@@ -13,9 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 from LightSegLib.networks.acu import ACUNet  # noqa: E402
 from LightSegLib.networks.blocks import InvertedResidual, SqueezeExcitation, round_to_multiple  # noqa: E402
 
-
-def parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
+from .network_counts import parameters  # noqa: E402
 
 
 def multiply_adds(network: nn.Module, *shape: int) -> int:

@@ -12,13 +12,11 @@ from torch import nn  # noqa: E402
 from LightSegLib.networks.low_rank import LowRankConvolution, LowRankResUNet  # noqa: E402
 from LightSegLib.networks.low_rank.res_u_net import ResNetBlock  # noqa: E402
 
+from .network_counts import parameters  # noqa: E402
+
 CONVOLUTION = {2: nn.Conv2d, 3: nn.Conv3d}
 # Tracing sees the checks of PyTorch's instance normalization (number of channels, more than one voxel).
 traced_checks = pytest.mark.filterwarnings("ignore:Converting a tensor to a Python boolean")
-
-
-def parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def counted(**arguments: object) -> LowRankResUNet:

@@ -17,15 +17,13 @@ from LightSegLib.networks.pocket import (  # noqa: E402
 )
 from LightSegLib.networks.pocket.levels import level_widths  # noqa: E402
 
+from .network_counts import parameters  # noqa: E402
+
 SEGMENTATION = (PocketUNet, PocketResNet, PocketDenseNet, PocketHRNet, PocketNNUNet)
 FAMILY = (*SEGMENTATION, PocketClassifier)
 CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 HALF_A_DIGIT = 0.05  # of the millions that the paper prints with one decimal
 RELATIVE = 0.02  # what the paper's own rounding needs: it prints 2.60 where its network has 2.64 M
-
-
-def parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def count(network: type[nn.Module], **arguments: object) -> int:

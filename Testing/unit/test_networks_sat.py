@@ -9,6 +9,8 @@ from torch import nn  # noqa: E402
 from LightSegLib.networks.sat import VARIANTS, SATTiramisu, SATUNet, SATVNet, SkipGate, switched_off  # noqa: E402
 from LightSegLib.networks.sat.gate import trelu  # noqa: E402
 
+from .network_counts import parameters  # noqa: E402
+
 # Table 3: parameters before and after the gates.
 TABLE_3 = {
     ("MRI", "U-Net"): (2_188_289, 1_614_186),
@@ -23,10 +25,6 @@ SMALL = {
     SATVNet: {"width": 4, "depth": 2},
     SATTiramisu: {"width": 4, "depth": 2, "growth": 3, "layers": 2},
 }
-
-
-def parameters(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def parameters_of(network: type[nn.Module], **arguments: object) -> int:

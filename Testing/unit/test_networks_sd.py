@@ -17,6 +17,8 @@ from LightSegLib.networks.sd import (  # noqa: E402
 )
 from LightSegLib.networks.summary import summary  # noqa: E402
 
+from .network_counts import parameters  # noqa: E402
+
 # Rows of Table 1: how to build them, exact parameters, printed parameters, "FLOPs" and size, bytes a parameter of that.
 DEPTHWISE_BN = (UNet, {"convolution": "separable", "normalization": "batch"})
 DEPTHWISE_GN = (UNet, {"convolution": "separable", "normalization": "group"})
@@ -36,10 +38,6 @@ EVERY = [
     pytest.param(SDUNet, {}, id="SD-UNet"),
 ]
 SPATIAL = {2: (32, 48), 3: (16, 16, 32)}
-
-
-def parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def on_meta(kind: type[nn.Module], **arguments: object) -> nn.Module:

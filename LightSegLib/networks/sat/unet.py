@@ -6,21 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from LightSegLib.networks.layers import convolution, max_pool, normalization, transposed_convolution
+from LightSegLib.networks.pocket.blocks import UNetBlock
 from LightSegLib.networks.sat.gate import SkipGate
 
 __all__ = ["SATUNet"]
-
-
-def _block(dimensions: int, inputs: int, outputs: int) -> nn.Sequential:
-    """Two 3-wide convolutions, each with batch normalization and ReLU."""
-    layers: list[nn.Module] = []
-    for channels in (inputs, outputs):
-        layers += [
-            convolution(dimensions, channels, outputs, 3, bias=False),
-            normalization("batch", dimensions, outputs),
-            nn.ReLU(inplace=True),
-        ]
-    return nn.Sequential(*layers)
 
 
 class SATUNet(nn.Module):
@@ -51,11 +40,11 @@ class SATUNet(nn.Module):
         self.divisor = 2**depth
         widths = [width * 2**level for level in range(depth + 1)]
         self.encoders = nn.ModuleList(
-            _block(dimensions, inputs, outputs)
+            UNetBlock(dimensions, inputs, outputs)
             for inputs, outputs in zip([in_channels, *widths[:-2]], widths[:-1], strict=True)
         )
         self.pool = max_pool(dimensions)
-        self.bottleneck = _block(dimensions, widths[-2], widths[-1])
+        self.bottleneck = UNetBlock(dimensions, widths[-2], widths[-1])
         # by level, finest first
         gates = [SkipGate(channels, variant=skip, dimensions=dimensions) for channels in widths[:-1]]
         self.gates = nn.ModuleList(gates)
@@ -67,7 +56,7 @@ class SATUNet(nn.Module):
             for channels in widths[:-1]
         )
         self.decoders = nn.ModuleList(
-            _block(dimensions, gate.out_channels + channels, channels)
+            UNetBlock(dimensions, gate.out_channels + channels, channels)
             for gate, channels in zip(gates, widths[:-1], strict=True)
         )
         self.head = convolution(dimensions, width, out_channels, 1)

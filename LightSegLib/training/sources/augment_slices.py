@@ -24,7 +24,7 @@ TISSUE = -1.5  # brighter than fluid in the units of FLAIR
 def augment_slices(inputs: Tensor, target: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Augment (n, 4, y, x) normalized slices and their (n, 1, y, x) target in 0..1."""
     inputs, target = mix_lesions(*_warp(inputs, target, rng), rng)
-    brain = inputs[:, 1:2] > BACKGROUND + 0.1
+    brain = _brain(inputs)
     flair, t1 = inputs[:, :3], inputs[:, 3:]
     flair = _lesion_contrast(flair, target, rng)
     flair = _intensity(flair, rng)
@@ -38,6 +38,10 @@ def augment_slices(inputs: Tensor, target: Tensor, rng: np.random.Generator) -> 
     t1 = torch.where(brain, t1.clamp(LOWEST, HIGHEST), torch.tensor(BACKGROUND))
     t1 = t1 * (_per_slice(rng, n, 0, 1) >= T1_MISSING)
     return torch.cat([flair, t1], dim=1).contiguous(), target
+
+
+def _brain(inputs: Tensor) -> Tensor:
+    return inputs[:, 1:2] > BACKGROUND + 0.1
 
 
 def _per_slice(rng: np.random.Generator, n: int, low: float, high: float) -> Tensor:
@@ -80,7 +84,7 @@ def mix_lesions(inputs: Tensor, target: Tensor, rng: np.random.Generator) -> tup
     that lesions stay where there can be some, and fluid stays fluid.
     """
     donor = torch.from_numpy(rng.permutation(len(inputs)))
-    brain = inputs[:, 1:2] > BACKGROUND + 0.1
+    brain = _brain(inputs)
     common = (brain & brain[donor]).sum((1, 2, 3), keepdim=True) / (brain | brain[donor]).sum((1, 2, 3), keepdim=True)
     reach = int(rng.integers(1, 6))
     region = F.max_pool2d(target[donor], 2 * reach + 1, stride=1, padding=reach)

@@ -8,11 +8,9 @@ import numpy as np
 import SimpleITK as sitk
 from torch import Tensor
 
-from LightSegLib.errors import RecipeError
-from LightSegLib.preprocess import build_preprocessor
 from LightSegLib.preprocess.grid import sample
 from LightSegLib.preprocess.slices import HIGHEST, LOWEST, BrainSlices, stack_neighbors
-from LightSegLib.training.bundle_card import read_card
+from LightSegLib.training.bundle_card import card_preprocessor
 
 __all__ = ["decode", "encode_case", "preprocessor_of"]
 
@@ -57,9 +55,4 @@ def decode(packed: Tensor) -> tuple[Tensor, Tensor]:
 
 def preprocessor_of(card: str) -> BrainSlices:
     """Return the preprocessor that the bundle card describes: training and inference share it."""
-    section = read_card(card)["lightseg"]
-    names = [channel["name"] for channel in section["inputs"]]
-    preprocessor = build_preprocessor(section["preprocessing"], names)
-    if not isinstance(preprocessor, BrainSlices):
-        raise RecipeError(f"card {card!r} does not prepare slices of the brain, which [source] kind 'wmh' needs")
-    return preprocessor
+    return card_preprocessor(card, BrainSlices, needed="slices of the brain, which [source] kind 'wmh' needs")

@@ -11,10 +11,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from LightSegLib.errors import RecipeError
-from LightSegLib.preprocess import build_preprocessor
 from LightSegLib.preprocess.grid import sample
 from LightSegLib.preprocess.head import HIGHEST, HeadVolume
-from LightSegLib.training.bundle_card import read_card
+from LightSegLib.training.bundle_card import card_preprocessor
 from LightSegLib.training.cases import Case, read_cases, select_cases
 from LightSegLib.training.sources.augment_heads import crop_head
 from LightSegLib.training.sources.pool import fill_pool
@@ -110,7 +109,8 @@ def build_head_source(settings: Mapping[str, Any], *, data: Path, cache: Path, s
     Settings: `heads` deformed heads in four random contrasts each, crops of `crop` voxels (z, y, x), the share
     `real` of crops that come from the train cases of `wmh/`, `batch`, `card` (whose preprocessing is used).
     """
-    preprocessor = _preprocessor_of(settings.get("card", "brain-pocket"))
+    card = settings.get("card", "brain-pocket")
+    preprocessor = card_preprocessor(card, HeadVolume, needed="whole heads, which [source] kind 'brain' needs")
     make = _HeadMaker(data / "labels", seed, preprocessor)
     paths = fill_pool(cache / f"heads-{seed}", count=int(settings["heads"]), make=make)
     real: list[Path] = []
@@ -128,11 +128,3 @@ def build_head_source(settings: Mapping[str, Any], *, data: Path, cache: Path, s
         crop=(int(z), int(y), int(x)),
         seed=seed,
     )
-
-
-def _preprocessor_of(card: str) -> HeadVolume:
-    section = read_card(card)["lightseg"]
-    preprocessor = build_preprocessor(section["preprocessing"], [channel["name"] for channel in section["inputs"]])
-    if not isinstance(preprocessor, HeadVolume):
-        raise RecipeError(f"card {card!r} does not prepare whole heads, which [source] kind 'brain' needs")
-    return preprocessor
