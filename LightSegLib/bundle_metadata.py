@@ -12,7 +12,7 @@ __all__ = [
     "FORMAT_VERSION",
     "MODEL_FILES",
     "InputChannel",
-    "read_divisor",
+    "read_divisors",
     "read_hashes",
     "read_inputs",
     "read_segments",
@@ -60,10 +60,10 @@ def require(section: Mapping[str, Any], key: str, kind: type, *, where: str) -> 
     return value
 
 
-def read_divisor(metadata: Mapping[str, Any], *, where: str) -> int:
-    """Return what every spatial size of the input must be a multiple of.
+def read_divisors(metadata: Mapping[str, Any], *, where: str) -> tuple[int, ...]:
+    """Return for each spatial axis what the input's size must be a multiple of.
 
-    MONAI's metadata write it as an expression of n for each axis: ["16 * n", "16 * n"] gives 16.
+    MONAI's metadata write it as an expression of n for each axis: ["4 * n", "16 * n", "16 * n"] gives (4, 16, 16).
     """
     section = metadata
     for key in ("network_data_format", "inputs", "image"):
@@ -72,7 +72,7 @@ def read_divisor(metadata: Mapping[str, Any], *, where: str) -> int:
     found = [re.fullmatch(r"(\d+) \* n", size) if isinstance(size, str) else None for size in sizes]
     if not found or not all(found):
         raise BundleError(f"{where}: spatial_shape must be like ['16 * n', '16 * n'], got {sizes!r}: export it again")
-    return max(int(match[1]) for match in found if match)
+    return tuple(int(match[1]) for match in found if match)
 
 
 def read_inputs(section: Mapping[str, Any], *, where: str) -> tuple[InputChannel, ...]:

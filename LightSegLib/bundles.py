@@ -11,7 +11,7 @@ from typing import Any
 from LightSegLib.bundle_metadata import (
     FORMAT_VERSION,
     InputChannel,
-    read_divisor,
+    read_divisors,
     read_hashes,
     read_inputs,
     read_segments,
@@ -31,7 +31,7 @@ class Bundle:
     """A model bundle whose files were found complete and unaltered.
 
     `metadata` is the whole of metadata.json, the settings are its `lightseg` section. `hashes` maps every other file
-    of the bundle to its sha256. Every spatial size of the network's input is a multiple of `divisor`.
+    of the bundle to its sha256. The sizes of the network's input along its spatial axes are multiples of `divisors`.
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class Bundle:
     tiling: Mapping[str, Any]
     postprocessing: Mapping[str, Any]
     segments: tuple[Segment, ...]
-    divisor: int
+    divisors: tuple[int, ...]
     hashes: Mapping[str, str]
 
     @property
@@ -112,7 +112,7 @@ def load_bundle(name_or_path: str | Path, *, root: Path | None = None) -> Bundle
         tiling=require(section, "tiling", dict, where=inner),
         postprocessing=require(section, "postprocessing", dict, where=inner),
         segments=read_segments(section, where=inner),
-        divisor=read_divisor(metadata, where=where),
+        divisors=read_divisors(metadata, where=where),
         hashes=read_hashes(section, where=inner),
     )
     _verify(bundle)

@@ -1,12 +1,13 @@
 """What an inference engine is, whatever runs below it."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 
 from LightSegLib.errors import EngineError
 
-__all__ = ["Engine", "check_batch", "cut_to", "is_out_of_memory", "pad_to_divisor"]
+__all__ = ["Engine", "check_batch", "cut_to", "is_out_of_memory", "pad_to_divisors"]
 
 
 class Engine(Protocol):
@@ -50,12 +51,12 @@ def check_batch(batch: np.ndarray, *, dimensions: int, channels: int, bundle: st
     return np.ascontiguousarray(batch, dtype=np.float32)
 
 
-def pad_to_divisor(batch: np.ndarray, divisor: int) -> np.ndarray:
-    """Return (n, c, *spatial) with every spatial size a multiple of `divisor`, extended at the end by the edge values.
+def pad_to_divisors(batch: np.ndarray, divisors: Sequence[int]) -> np.ndarray:
+    """Return (n, c, *spatial) with each spatial size a multiple of its divisor, extended at the end by the edge values.
 
     A batch that fits already is returned as it is.
     """
-    missing = [-size % divisor for size in batch.shape[2:]]
+    missing = [-size % divisor for size, divisor in zip(batch.shape[2:], divisors, strict=True)]
     if not any(missing):
         return batch
     return np.pad(batch, [(0, 0), (0, 0), *((0, more) for more in missing)], mode="edge")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from LightSegLib.bundles import Bundle
-from LightSegLib.engines.base import check_batch, cut_to, is_out_of_memory, pad_to_divisor
+from LightSegLib.engines.base import check_batch, cut_to, is_out_of_memory, pad_to_divisors
 from LightSegLib.errors import EngineError, MissingDependencyError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class OpenVinoEngine:
     def __init__(self, bundle: Bundle, *, threads: int | None = None, reason: str = "asked for") -> None:
         self.reason = reason
         self._bundle_name = bundle.name
-        self._divisor = bundle.divisor
+        self._divisors = bundle.divisors
         self._compiled = _compile(bundle, threads=threads)
         self._parallel = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         shape = self._compiled.input(0).get_partial_shape()
@@ -42,7 +42,7 @@ class OpenVinoEngine:
         """Return float32 logits (n, k, *spatial) of a float32 batch (n, c, *spatial); see `Engine.predict`."""
         batch = check_batch(batch, dimensions=self._dimensions, channels=self._channels, bundle=self._bundle_name)
         try:
-            logits = np.concatenate(self._predict_items(pad_to_divisor(batch, self._divisor)))
+            logits = np.concatenate(self._predict_items(pad_to_divisors(batch, self._divisors)))
         except RuntimeError as error:
             raise EngineError(_explain(error, batch.shape[1:], self._bundle_name)) from error
         return cut_to(logits, batch.shape[2:])

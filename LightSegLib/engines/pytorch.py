@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from LightSegLib.bundles import Bundle
-from LightSegLib.engines.base import check_batch, cut_to, is_out_of_memory, pad_to_divisor
+from LightSegLib.engines.base import check_batch, cut_to, is_out_of_memory, pad_to_divisors
 from LightSegLib.errors import EngineError
 from LightSegLib.networks import build_network
 from LightSegLib.networks.sd import resolve_weight_standardization
@@ -71,7 +71,7 @@ class PyTorchEngine:
         self.device = device
         self.reason = reason
         self._bundle_name = bundle.name
-        self._divisor = bundle.divisor
+        self._divisors = bundle.divisors
         self._batch = int(bundle.tiling.get("batch", DEFAULT_BATCH))
         self._threads = threads
         network = load_network(bundle)
@@ -90,7 +90,7 @@ class PyTorchEngine:
     def predict(self, batch: np.ndarray) -> np.ndarray:
         """Return float32 logits (n, k, *spatial) of a float32 batch (n, c, *spatial); see `Engine.predict`."""
         batch = check_batch(batch, dimensions=self._dimensions, channels=self._channels, bundle=self._bundle_name)
-        shape, batch = batch.shape[2:], pad_to_divisor(batch, self._divisor)
+        shape, batch = batch.shape[2:], pad_to_divisors(batch, self._divisors)
         parts = []
         start = 0
         with torch.inference_mode(), _full_precision(), _cpu_threads(self._threads):

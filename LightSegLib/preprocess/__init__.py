@@ -11,8 +11,9 @@ import SimpleITK as sitk
 from LightSegLib.errors import BundleError
 from LightSegLib.preprocess.head import HeadVolume
 from LightSegLib.preprocess.slices import BrainSlices
+from LightSegLib.preprocess.volume import BrainVolume
 
-__all__ = ["BrainSlices", "HeadVolume", "Prepared", "Preprocessor", "build_preprocessor"]
+__all__ = ["BrainSlices", "BrainVolume", "HeadVolume", "Prepared", "Preprocessor", "build_preprocessor"]
 
 
 class Prepared(Protocol):
@@ -50,6 +51,14 @@ def build_preprocessor(settings: Mapping[str, Any], channels: Sequence[str]) -> 
                 canvas=(int(height), int(width)),
                 neighbor_mm=float(settings["neighbor_mm"]),
             )
+        if kind == "brain_volume":
+            z, y, x = settings["multiple"]
+            return BrainVolume(
+                channels=tuple(channels),
+                normalization=tuple(settings["normalization"][name] for name in channels),
+                spacing_mm=float(settings["spacing_mm"]),
+                multiple=(int(z), int(y), int(x)),
+            )
         if kind == "head_volume":
             (channel,) = channels
             return HeadVolume(channel=channel, spacing_mm=float(settings["spacing_mm"]))
@@ -57,4 +66,4 @@ def build_preprocessor(settings: Mapping[str, Any], channels: Sequence[str]) -> 
         raise BundleError(
             f"the bundle's preprocessing section is incomplete or malformed ({error!r}): reinstall it"
         ) from error
-    raise BundleError(f"unknown preprocessing {kind!r}; known: brain_slices, head_volume")
+    raise BundleError(f"unknown preprocessing {kind!r}; known: brain_slices, brain_volume, head_volume")

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
 
 from LightSegLib.errors import InputError
-from LightSegLib.preprocess.grid import grid_about, sample
-from LightSegLib.preprocess.normalization import NORMALIZATIONS
+from LightSegLib.preprocess.brain_images import (
+    BACKGROUND,
+    CLOSEST_SLICES_MM,
+    bounding_box,
+    normalized_in_brain,
+)
+from LightSegLib.preprocess.grid import grid_about
 
-__all__ = ["BACKGROUND", "BrainSlices", "PreparedSlices", "stack_neighbors"]
+__all__ = ["BrainSlices", "PreparedSlices", "stack_neighbors"]
 
-# Normalized intensities are clipped to this range. Fluid is darker than -4 on every FLAIR seen, and a lesion of
-# +10 is no less a lesion at +8. Outside the brain everything has the lowest value.
-LOWEST, HIGHEST = -5.0, 8.0
-BACKGROUND = LOWEST
-# Slices closer than this are sampled every millimeter: they would cost time and add nothing that 2D can use.
-CLOSEST_SLICES_MM = 0.8
 MARGIN_VOXELS = 2
 
 
@@ -78,16 +77,8 @@ class BrainSlices:
         `images` and `brain` (uint8) are LPS-oriented and share one grid.
         """
         grid = self._grid(brain)
-        mask = sample(brain, grid) > 0.5
-        if not mask.any():
-            raise InputError("the brain mask is empty, so there is nothing to segment: check the input image")
-        volumes = {}
-        for name, kind in zip(self.channels, self.normalization, strict=True):
-            if name in images:
-                values = sample(images[name], grid)
-                center, scale = NORMALIZATIONS[kind](values[mask])
-                volumes[name] = np.where(mask, ((values - center) / scale).clip(LOWEST, HIGHEST), BACKGROUND)
-        return volumes, mask, grid
+        normalization = dict(zip(self.channels, self.normalization, strict=True))
+        return *normalized_in_brain(images, brain, grid, normalization=normalization), grid
 
     def neighbor_step(self, slice_spacing_mm: float) -> int:
         """Return the number of slices nearest to `neighbor_mm`, at least one."""
@@ -111,7 +102,7 @@ class BrainSlices:
         return PreparedSlices(array=array, grid=grid, first=first, brain=brain)
 
     def _grid(self, brain: sitk.Image) -> sitk.Image:
-        box = _bounding_box(brain)
+        box = bounding_box(brain)
         center = [(low + high) / 2 for low, high in box]
         size_mm = [(high - low + 1) * spacing for (low, high), spacing in zip(box, brain.GetSpacing(), strict=True)]
         # A brain larger than the canvas is sampled more coarsely instead of being cut.
@@ -123,12 +114,3 @@ class BrainSlices:
         if slice_mm < CLOSEST_SLICES_MM:
             slices, slice_mm = max(1, round(slices * slice_mm)), 1.0
         return grid_about(brain, center, (self.canvas[1], self.canvas[0], slices), (spacing, spacing, slice_mm))
-
-
-def _bounding_box(mask: sitk.Image) -> Sequence[tuple[int, int]]:
-    statistics = sitk.LabelShapeStatisticsImageFilter()
-    statistics.Execute(sitk.Cast(mask > 0, sitk.sitkUInt8))
-    if not statistics.HasLabel(1):
-        raise InputError("the brain mask is empty, so there is nothing to segment: check the input image")
-    x, y, z, width, height, depth = statistics.GetBoundingBox(1)
-    return [(x, x + width - 1), (y, y + height - 1), (z, z + depth - 1)]

@@ -86,11 +86,12 @@ def _write(
     (folder / "model.safetensors").write_bytes(b"")
     (folder / "README.md").write_text("A toy.\n")
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+    any_size = ["1 * n"] * (len(model.input(0).get_partial_shape()) - 2)
     metadata = {
         "name": folder.name,
         "version": "0.0.1",
         "description": "A toy for tests.",
-        "network_data_format": {"inputs": {"image": {"spatial_shape": ["1 * n"]}}},  # any size
+        "network_data_format": {"inputs": {"image": {"spatial_shape": any_size}}},
         "lightseg": {
             "format": 1,
             "network": {"name": "linear", "arguments": {}},

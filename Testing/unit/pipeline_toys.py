@@ -130,7 +130,7 @@ def make_bundle(name: str, **changes: object) -> Bundle:
         "tiling": {},
         "postprocessing": {"kind": "lesions", "threshold": 0.5, "min_lesion_ml": 0.01},
         "segments": (Segment(value=1, name="WMH", color=(230, 90, 60), terminology=TISSUE),),
-        "divisor": 16,
+        "divisors": (16, 16),
         "hashes": {"model.xml": "0" * 64},
     }
     return Bundle(**{**settings, **changes})  # type: ignore[arg-type]

@@ -91,7 +91,7 @@ def test_odd_sizes_are_padded_with_the_edge_and_cut_back(wmh: Bundle, engine_nam
 
 @pytest.mark.parametrize("engine_name", ENGINES)
 def test_a_canvas_that_does_not_fit_the_network_is_told(wmh: Bundle, engine_name: str) -> None:
-    engine = create_engine(dataclasses.replace(wmh, divisor=4), engine=engine_name, device="cpu")
+    engine = create_engine(dataclasses.replace(wmh, divisors=(4, 4)), engine=engine_name, device="cpu")
     with pytest.raises(EngineError, match=r"failed on model wmh-acu with input shape .*lightseg doctor") as caught:
         engine.predict(np.zeros((1, 4, 60, 48), np.float32))
     assert "\n" not in str(caught.value)

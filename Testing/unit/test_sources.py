@@ -11,13 +11,17 @@ import SimpleITK as sitk
 torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install lightseg[train]")
 
 from LightSegLib.errors import OutputError, RecipeError  # noqa: E402
+from LightSegLib.preprocess.brain_images import BACKGROUND, HIGHEST, LOWEST  # noqa: E402
 from LightSegLib.preprocess.head import HIGHEST as HEAD_HIGHEST  # noqa: E402
-from LightSegLib.preprocess.slices import BACKGROUND, HIGHEST, LOWEST  # noqa: E402
+from LightSegLib.preprocess.slices import BrainSlices  # noqa: E402
+from LightSegLib.preprocess.volume import BrainVolume  # noqa: E402
+from LightSegLib.training.bundle_card import card_preprocessor  # noqa: E402
 from LightSegLib.training.sources import build_source  # noqa: E402
+from LightSegLib.training.sources import groups as groups_module  # noqa: E402
 from LightSegLib.training.sources import slices as slices_module  # noqa: E402
 from LightSegLib.training.sources.augment_heads import crop_head  # noqa: E402
 from LightSegLib.training.sources.augment_slices import augment_slices, mix_lesions  # noqa: E402
-from LightSegLib.training.sources.encoding import STEP, decode, encode_case, preprocessor_of  # noqa: E402
+from LightSegLib.training.sources.encoding import STEP, decode, encode_slices  # noqa: E402
 from LightSegLib.training.sources.heads import HeadCrops  # noqa: E402
 from LightSegLib.training.sources.pool import fill_pool  # noqa: E402
 from LightSegLib.training.sources.slices import SliceSource  # noqa: E402
@@ -200,9 +204,13 @@ def scan(rng) -> ToyScan:
     )
 
 
+SLICES = card_preprocessor("wmh-acu", BrainSlices, needed="slices")
+VOLUMES = card_preprocessor("wmh-pocket", BrainVolume, needed="volumes")
+
+
 def test_packing_loses_less_than_a_step(scan):
-    preprocessor = preprocessor_of("wmh-acu")
-    packed = encode_case(preprocessor, scan.images, brain=scan.brain, lesion=scan.lesion)
+    preprocessor = SLICES
+    packed = encode_slices(preprocessor, scan.images, brain=scan.brain, lesion=scan.lesion)
     inputs, target = decode(torch.from_numpy(packed))
     prepared = preprocessor.prepare(scan.images, brain=scan.brain).array
     assert inputs.shape == prepared.shape
@@ -221,8 +229,8 @@ def test_background_and_the_ends_of_the_range_are_packed_exactly():
 def test_at_most_so_many_slices_are_kept_those_with_lesion_by_preference(scan):
     counts = []
     for seed in range(24):
-        packed = encode_case(
-            preprocessor_of("wmh-acu"),
+        packed = encode_slices(
+            SLICES,
             scan.images,
             brain=scan.brain,
             lesion=scan.lesion,
@@ -234,9 +242,9 @@ def test_at_most_so_many_slices_are_kept_those_with_lesion_by_preference(scan):
     assert np.mean(counts) > 0.4  # one of eight or nine has lesion: by chance a quarter
 
 
-def test_a_card_that_does_not_prepare_slices_is_refused():
+def test_a_card_that_does_not_prepare_slices_is_refused(tmp_path):
     with pytest.raises(RecipeError, match="card 'brain-pocket' does not prepare slices of the brain"):
-        preprocessor_of("brain-pocket")
+        build(tmp_path, card="brain-pocket")
 
 
 # --- the pool ---------------------------------------------------------------------------------------------------
@@ -356,7 +364,7 @@ SHARES = {"synthetic": 1, "ms3seg": 1, "mslesseg": 1, "lesjak": 1}
 
 
 class RecordedMaker:
-    """Stands in for RealMaker, which would extract a real brain, and remembers whose slices were asked for."""
+    """Stands in for the maker that would extract a real brain, and remembers whose slices were asked for."""
 
     asked: list[str] = []
 
@@ -382,13 +390,13 @@ def toy_data(tmp_path, monkeypatch) -> Path:
             np.savez(path, **make(index))
         return paths
 
-    def synthetic(labels, seed, card):
+    def synthetic(labels, seed, preprocessor):
         return lambda index: {"slices": packed_patient(np.random.default_rng(index))}
 
     RecordedMaker.asked = []
-    monkeypatch.setattr(slices_module, "RealMaker", RecordedMaker)
-    monkeypatch.setattr(slices_module, "SyntheticMaker", synthetic)
-    monkeypatch.setattr(slices_module, "fill_pool", fill_here)
+    monkeypatch.setattr(slices_module, "_RealMaker", RecordedMaker)
+    monkeypatch.setattr(slices_module, "_SyntheticMaker", synthetic)
+    monkeypatch.setattr(groups_module, "fill_pool", fill_here)
     return tmp_path
 
 
@@ -439,7 +447,7 @@ def test_leaving_nothing_to_train_on_is_an_error(toy_data):
 
 
 def test_unknown_kinds_list_the_known(tmp_path):
-    with pytest.raises(RecipeError, match=r"\[source\] kind is 'tumor'; known: brain, wmh"):
+    with pytest.raises(RecipeError, match=r"\[source\] kind is 'tumor'; known: brain, wmh, wmh_volumes"):
         build_source({"kind": "tumor"}, data=tmp_path, cache=tmp_path, seed=0)
 
 

@@ -10,10 +10,15 @@ from LightSegLib.errors import RecipeError
 from LightSegLib.training.loader import Source
 from LightSegLib.training.sources.heads import build_head_source
 from LightSegLib.training.sources.slices import build_slice_source
+from LightSegLib.training.sources.volumes import build_volume_source
 
 __all__ = ["build_source"]
 
-SOURCES: dict[str, Callable[..., Source]] = {"brain": build_head_source, "wmh": build_slice_source}
+SOURCES: dict[str, Callable[..., Source]] = {
+    "brain": build_head_source,
+    "wmh": build_slice_source,
+    "wmh_volumes": build_volume_source,
+}
 
 
 def build_source(settings: Mapping[str, Any], *, data: Path, cache: Path, seed: int) -> Source:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from LightSegLib.preprocess.slices import BACKGROUND, HIGHEST, LOWEST
+from LightSegLib.preprocess.brain_images import BACKGROUND, HIGHEST, LOWEST
 
-__all__ = ["augment_slices", "mix_lesions"]
+__all__ = ["T1_MISSING", "augment_slices", "degrade", "intensity", "lesion_contrast", "mix_lesions", "warp"]
 
 T1_MISSING = 0.5
 NEIGHBOR_MISSING = 0.12
@@ -23,13 +23,13 @@ TISSUE = -1.5  # brighter than fluid in the units of FLAIR
 
 def augment_slices(inputs: Tensor, target: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Augment (n, 4, y, x) normalized slices and their (n, 1, y, x) target in 0..1."""
-    inputs, target = mix_lesions(*_warp(inputs, target, rng), rng)
+    inputs, target = mix_lesions(*warp(inputs, target, rng), rng)
     brain = _brain(inputs)
     flair, t1 = inputs[:, :3], inputs[:, 3:]
-    flair = _lesion_contrast(flair, target, rng)
-    flair = _intensity(flair, rng)
-    t1 = _intensity(t1, rng)
-    flair = _degrade(flair, rng)
+    flair = lesion_contrast(flair, target, rng)
+    flair = intensity(flair, rng)
+    t1 = intensity(t1, rng)
+    flair = degrade(flair, rng)
     n = len(inputs)
     drop = _per_slice(rng, n, 0, 1) < NEIGHBOR_MISSING
     which = torch.from_numpy(rng.integers(0, 2, n) * 2)
@@ -57,24 +57,32 @@ def _field(rng: np.random.Generator, n: int, channels: int, cells: int, size: to
     return F.interpolate(coarse, size=size, mode="bicubic", align_corners=True)
 
 
-def _warp(inputs: Tensor, target: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Flip left-right, rotate by up to 15 degrees, scale by 0.85-1.18 per axis, shear, shift, bend."""
-    n, size = len(inputs), inputs.shape[2:]
+def warp(
+    inputs: Tensor, target: Tensor, rng: np.random.Generator, *, size: tuple[int, int] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Flip left-right, rotate by up to 15 degrees, scale by 0.85-1.18 per axis, shear, shift, bend.
+
+    `inputs` (n, c, y, x) and `target` (n, k, y, x) move alike. `size` (y, x) cuts out the middle (default: all).
+    """
+    n, whole = len(inputs), inputs.shape[2:]
+    size = size or (whole[0], whole[1])
     angle = np.deg2rad(rng.normal(0, 6, n).clip(-15, 15))
     zoom = np.exp(rng.uniform(-0.16, 0.16, (n, 2)))
     flip = rng.choice([-1.0, 1.0], n)
-    aspect = size[1] / size[0]
+    aspect = whole[1] / whole[0]
     theta = np.zeros((n, 2, 3), np.float32)  # rows (x, y) in -1..1
     theta[:, 0, 0] = np.cos(angle) * zoom[:, 0] * flip
     theta[:, 0, 1] = -np.sin(angle) * zoom[:, 1] / aspect + rng.uniform(-0.05, 0.05, n)
     theta[:, 1, 0] = np.sin(angle) * zoom[:, 0] * aspect * flip
     theta[:, 1, 1] = np.cos(angle) * zoom[:, 1]
+    theta[:, :, :2] *= np.array([size[1] / whole[1], size[0] / whole[0]], np.float32)
     theta[:, :, 2] = rng.uniform(-0.06, 0.06, (n, 2))
     grid = F.affine_grid(torch.from_numpy(theta), [n, 1, *size], align_corners=False)
-    bend = _field(rng, n, 2, 6, size).permute(0, 2, 3, 1) * _per_slice(rng, n, 0, 0.012)
+    bend = _field(rng, n, 2, 6, torch.Size(size)).permute(0, 2, 3, 1) * _per_slice(rng, n, 0, 0.012)
     stacked = torch.cat([inputs - BACKGROUND, target], dim=1)
     warped = F.grid_sample(stacked, grid + bend, mode="bilinear", align_corners=False)
-    return warped[:, :-1] + BACKGROUND, warped[:, -1:]
+    channels = inputs.shape[1]
+    return warped[:, :channels] + BACKGROUND, warped[:, channels:]
 
 
 def mix_lesions(inputs: Tensor, target: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -93,7 +101,7 @@ def mix_lesions(inputs: Tensor, target: Tensor, rng: np.random.Generator) -> tup
     return torch.lerp(inputs, inputs[donor], share), torch.lerp(target, target[donor], share)
 
 
-def _lesion_contrast(flair: Tensor, target: Tensor, rng: np.random.Generator) -> Tensor:
+def lesion_contrast(flair: Tensor, target: Tensor, rng: np.random.Generator) -> Tensor:
     """Fade or brighten what is lesion: faint, diffuse disease is rare among the real cases, and fails first."""
     soft = F.avg_pool2d(target, 3, stride=1, padding=1)
     factor = _per_slice(rng, len(flair), 0.45, 1.2) * _chance(rng, len(flair), 0.4)
@@ -101,7 +109,7 @@ def _lesion_contrast(flair: Tensor, target: Tensor, rng: np.random.Generator) ->
     return torch.where(flair > 0, flair * (1 + (factor - 1) * soft), flair)
 
 
-def _intensity(image: Tensor, rng: np.random.Generator) -> Tensor:
+def intensity(image: Tensor, rng: np.random.Generator) -> Tensor:
     """Scale, shift, bend and shade: what normalization leaves different between scanners."""
     n = len(image)
     image = image * torch.exp(_per_slice(rng, n, -0.35, 0.35)) + _per_slice(rng, n, -0.4, 0.4)
@@ -112,7 +120,7 @@ def _intensity(image: Tensor, rng: np.random.Generator) -> Tensor:
     return image + shading
 
 
-def _degrade(image: Tensor, rng: np.random.Generator) -> Tensor:
+def degrade(image: Tensor, rng: np.random.Generator) -> Tensor:
     """Lower the resolution of some slices and add noise to others."""
     n = len(image)
     coarse = F.interpolate(

@@ -1,4 +1,4 @@
-"""Prepared slices of a case packed into bytes, so that thousands of them fit in memory."""
+"""Prepared slices and volumes of a case packed into bytes, so that hundreds of cases fit in memory."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import numpy as np
 import SimpleITK as sitk
 from torch import Tensor
 
+from LightSegLib.preprocess.brain_images import HIGHEST, LOWEST
 from LightSegLib.preprocess.grid import sample
-from LightSegLib.preprocess.slices import HIGHEST, LOWEST, BrainSlices, stack_neighbors
-from LightSegLib.training.bundle_card import card_preprocessor
+from LightSegLib.preprocess.slices import BrainSlices, stack_neighbors
+from LightSegLib.preprocess.volume import BrainVolume
 
-__all__ = ["decode", "encode_case", "preprocessor_of"]
+__all__ = ["decode", "encode_slices", "encode_volume"]
 
 # A step is a twentieth of the standard deviation of normal tissue, far below noise.
 STEP = (HIGHEST - LOWEST) / 255
 
 
-def encode_case(
+def encode_slices(
     preprocessor: BrainSlices,
     images: Mapping[str, sitk.Image],
     *,
@@ -47,12 +48,30 @@ def encode_case(
     return packed
 
 
+def encode_volume(
+    preprocessor: BrainVolume,
+    images: Mapping[str, sitk.Image],
+    *,
+    brain: sitk.Image,
+    lesion: sitk.Image,
+    most: int | None = None,
+) -> np.ndarray:
+    """Prepare a case as inference does and pack its volume into bytes: uint8 (channels + 1, z, y, x).
+
+    The last channel is the lesion's share of a voxel. With `most`, at most so many neighboring slices are kept, those
+    with most lesion.
+    """
+    volumes, _, grid = preprocessor.volume(images, brain)
+    truth = sample(lesion, grid)
+    kept = slice(0, len(truth))
+    if most is not None and len(truth) > most:
+        amounts = np.convolve(truth.sum(axis=(1, 2)), np.ones(most), mode="valid")
+        kept = slice(int(amounts.argmax()), int(amounts.argmax()) + most)
+    packed = [np.rint((volumes[name][kept] - LOWEST) / STEP) for name in preprocessor.channels]
+    return np.stack([*packed, np.rint(truth[kept] * 255)]).astype(np.uint8)
+
+
 def decode(packed: Tensor) -> tuple[Tensor, Tensor]:
-    """Unpack uint8 (n, 5, y, x) to normalized input (n, 4, y, x) and target (n, 1, y, x) in 0..1, float32."""
+    """Unpack uint8 (n, c + 1, *spatial) to normalized input (n, c, *spatial), target (n, 1, *spatial) in 0..1."""
     values = packed.float()
-    return values[:, :4] * STEP + LOWEST, values[:, 4:] / 255
-
-
-def preprocessor_of(card: str) -> BrainSlices:
-    """Return the preprocessor that the bundle card describes: training and inference share it."""
-    return card_preprocessor(card, BrainSlices, needed="slices of the brain, which [source] kind 'wmh' needs")
+    return values[:, :-1] * STEP + LOWEST, values[:, -1:] / 255

@@ -1,7 +1,8 @@
-"""Real cases as training slices: as they were scanned, and as thicker slices would have shown them."""
+"""Real cases for training: as they were scanned, and as thicker slices would have shown them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,14 +10,12 @@ import SimpleITK as sitk
 
 from LightSegLib.brain import foreground
 from LightSegLib.errors import InputError
-from LightSegLib.preprocess.slices import BrainSlices
 from LightSegLib.training.cases import Case
-from LightSegLib.training.sources.encoding import encode_case
 from LightSegLib.training.synthesis.acquisition import Protocol, acquire
 from LightSegLib.training.synthesis.cases import as_image
 from LightSegLib.volumes import read_labelmap, read_volume, to_lps
 
-__all__ = ["RealMaker", "brain_of"]
+__all__ = ["Scan", "brain_of", "scans"]
 
 # Thin-slice cases are resampled to this many thick-slice acquisitions, 2-8 mm.
 THICK_VARIANTS = 8
@@ -24,27 +23,25 @@ THIN_MM = 1.5
 
 
 @dataclass(frozen=True)
-class RealMaker:
-    """Makes the training slices of one real case."""
+class Scan:
+    """Images by channel with the masks of brain and lesion, uint8, all on one grid."""
 
-    case: Case
-    preprocessor: BrainSlices
+    images: dict[str, sitk.Image]
+    brain: sitk.Image
+    lesion: sitk.Image
 
-    def __call__(self, index: int) -> dict[str, np.ndarray]:
-        """Return {"slices": uint8 (n, 5, y, x)}."""
-        images = {name: to_lps(read_volume(self.case.path(name))) for name in self.preprocessor.channels}
-        lesion = to_lps(read_labelmap(self.case.path("lesion")))
-        brain = brain_of(self.case, images["FLAIR"])
-        packed = [encode_case(self.preprocessor, images, brain=brain, lesion=lesion)]
-        if images["FLAIR"].GetSpacing()[2] < THIN_MM:
-            rng = np.random.default_rng(index)
-            for _ in range(THICK_VARIANTS):
-                thick = _thicken({**images, "brain": brain, "lesion": lesion}, rng)
-                flair_and_t1 = {name: thick[name] for name in self.preprocessor.channels}
-                packed.append(
-                    encode_case(self.preprocessor, flair_and_t1, brain=thick["brain"], lesion=thick["lesion"])
-                )
-        return {"slices": np.concatenate(packed)}
+
+def scans(case: Case, channels: Sequence[str]) -> Iterator[Scan]:
+    """Yield a case as it was scanned and, if its slices are thin, in several thicknesses, the same ones every time."""
+    images = {name: to_lps(read_volume(case.path(name))) for name in channels}
+    lesion = to_lps(read_labelmap(case.path("lesion")))
+    brain = brain_of(case, images["FLAIR"])
+    yield Scan(images, brain, lesion)
+    if images["FLAIR"].GetSpacing()[2] < THIN_MM:
+        rng = np.random.default_rng(0)
+        for _ in range(THICK_VARIANTS):
+            thick = _thicken({**images, "brain": brain, "lesion": lesion}, rng)
+            yield Scan({name: thick[name] for name in channels}, thick["brain"], thick["lesion"])
 
 
 def brain_of(case: Case, image: sitk.Image) -> sitk.Image:

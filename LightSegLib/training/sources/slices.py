@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from LightSegLib.errors import RecipeError
-from LightSegLib.training.cases import Case, left_out, read_cases, select_cases
+from LightSegLib.preprocess.slices import BrainSlices
+from LightSegLib.training.bundle_card import card_preprocessor
+from LightSegLib.training.cases import Case
 from LightSegLib.training.sources.augment_slices import augment_slices
-from LightSegLib.training.sources.encoding import decode, encode_case, preprocessor_of
-from LightSegLib.training.sources.pool import fill_pool
-from LightSegLib.training.sources.real import RealMaker
+from LightSegLib.training.sources.encoding import decode, encode_slices
+from LightSegLib.training.sources.groups import fill_groups, normalized_shares
+from LightSegLib.training.sources.real import scans
 from LightSegLib.training.synthesis import HeadLibrary
 
 __all__ = ["SliceSource", "build_slice_source"]
@@ -26,19 +27,18 @@ LESION_SLICES = 0.75  # share of a batch's slices that are drawn among slices wi
 
 
 @dataclass(frozen=True)
-class SyntheticMaker:
+class _SyntheticMaker:
     """Makes one item of the synthetic pool: the slices of one generated patient."""
 
     labels: Path
     seed: int
-    card: str
+    preprocessor: BrainSlices
 
     def __call__(self, index: int) -> dict[str, np.ndarray]:
-        """Return {"slices": uint8 (n, 5, y, x)} of patient `index`."""
         rng = np.random.default_rng([self.seed, index])
         case = HeadLibrary(self.labels).flair_case(rng)
-        slices = encode_case(
-            preprocessor_of(self.card),
+        slices = encode_slices(
+            self.preprocessor,
             {"FLAIR": case.flair, "T1": case.t1},
             brain=case.brain,
             lesion=case.lesion,
@@ -46,6 +46,21 @@ class SyntheticMaker:
             rng=rng,
         )
         return {"slices": slices}
+
+
+@dataclass(frozen=True)
+class _RealMaker:
+    """Makes the training slices of one real case."""
+
+    case: Case
+    preprocessor: BrainSlices
+
+    def __call__(self, index: int) -> dict[str, np.ndarray]:
+        packed = [
+            encode_slices(self.preprocessor, scan.images, brain=scan.brain, lesion=scan.lesion)
+            for scan in scans(self.case, self.preprocessor.channels)
+        ]
+        return {"slices": np.concatenate(packed)}
 
 
 class SliceSource:
@@ -60,8 +75,7 @@ class SliceSource:
     ) -> None:
         """`groups` gives, by name, the packed slices of each patient; `shares` the weight of each group."""
         self._groups = [[_Patient(slices) for slices in patients] for patients in groups.values()]
-        weights = np.array([shares[name] for name in groups], float)
-        self._shares = weights / weights.sum()
+        self._shares = normalized_shares(shares, groups)
         self._batch, self._seed = batch, seed
 
     def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
@@ -89,33 +103,20 @@ class _Patient:
 def build_slice_source(settings: Mapping[str, Any], *, data: Path, cache: Path, seed: int) -> SliceSource:
     """Build the source of kind "wmh".
 
-    Settings: `card` (whose preprocessing is used), `batch`, `synthetic` (number of generated patients), `shares`
-    (weight of "synthetic" and of each center; 0 leaves a group out), `leave_out_centers`, `leave_out_cases`. Real
-    cases are those of the train split that are not left out.
+    Settings: `card` (whose preprocessing is used), `batch`, and those of `fill_groups`.
     """
-    card, shares = settings.get("card", "wmh-acu"), dict(settings["shares"])
-    groups: dict[str, list[np.ndarray]] = {}
-    if shares.get("synthetic"):
-        paths = fill_pool(
-            cache / "synthetic-flair",
-            count=int(settings["synthetic"]),
-            make=SyntheticMaker(data / "labels", seed=0, card=card),
-        )
-        groups["synthetic"] = [_load(path) for path in paths]
-    for case in _train_cases(data / "wmh", settings):
-        if shares.get(case.center):
-            maker = RealMaker(case, preprocessor_of(card))
-            (path,) = fill_pool(cache / "real-flair" / case.name, count=1, make=maker)
-            groups.setdefault(case.center, []).append(_load(path))
-    if not groups:
-        raise RecipeError("[source] leaves nothing to train on: check shares and leave_out_centers")
-    return SliceSource(groups, shares, batch=int(settings["batch"]), seed=seed)
-
-
-def _train_cases(folder: Path, settings: Mapping[str, Any]) -> list[Case]:
-    cases = read_cases(folder)
-    excluded = {case.name for case in left_out(cases, dict(settings))}
-    return [case for case in select_cases(cases, split="train") if case.name not in excluded]
+    card = settings.get("card", "wmh-acu")
+    preprocessor = card_preprocessor(card, BrainSlices, needed="slices of the brain, which [source] kind 'wmh' needs")
+    paths = fill_groups(
+        settings,
+        data=data,
+        cache=cache,
+        kind="flair",
+        synthetic=_SyntheticMaker(data / "labels", 0, preprocessor),
+        real=lambda case: _RealMaker(case, preprocessor),
+    )
+    groups = {name: [_load(path) for path in items] for name, items in paths.items()}
+    return SliceSource(groups, settings["shares"], batch=int(settings["batch"]), seed=seed)
 
 
 def _load(path: Path) -> np.ndarray:

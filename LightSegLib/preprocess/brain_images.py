@@ -1,0 +1,50 @@
+"""What all preparations of a brain share: its box, and images that are normalized inside its mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import SimpleITK as sitk
+
+from LightSegLib.errors import InputError
+from LightSegLib.preprocess.grid import sample
+from LightSegLib.preprocess.normalization import NORMALIZATIONS
+
+__all__ = ["BACKGROUND", "CLOSEST_SLICES_MM", "HIGHEST", "LOWEST", "bounding_box", "normalized_in_brain"]
+
+# Normalized intensities are clipped to this range. Fluid is darker than -4 on every FLAIR seen, and a lesion of
+# +10 is no less a lesion at +8. Outside the brain everything has the lowest value.
+LOWEST, HIGHEST = -5.0, 8.0
+BACKGROUND = LOWEST
+# Slices closer than this are sampled every millimeter: they would cost time and add nothing.
+CLOSEST_SLICES_MM = 0.8
+
+
+def normalized_in_brain(
+    images: Mapping[str, sitk.Image], brain: sitk.Image, grid: sitk.Image, *, normalization: Mapping[str, str]
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Sample images and brain mask on `grid`: normalized volumes by channel, float32, and the mask, (z, y, x).
+
+    `normalization` says for each channel how (`normalization.NORMALIZATIONS`); a channel without an image is left out.
+    """
+    mask = sample(brain, grid) > 0.5
+    if not mask.any():
+        raise InputError("the brain mask is empty, so there is nothing to segment: check the input image")
+    volumes = {}
+    for name, kind in normalization.items():
+        if name in images:
+            values = sample(images[name], grid)
+            center, scale = NORMALIZATIONS[kind](values[mask])
+            volumes[name] = np.where(mask, ((values - center) / scale).clip(LOWEST, HIGHEST), BACKGROUND)
+    return volumes, mask
+
+
+def bounding_box(mask: sitk.Image) -> Sequence[tuple[int, int]]:
+    """Return the first and last index of a mask along x, y and z. InputError if it is empty."""
+    statistics = sitk.LabelShapeStatisticsImageFilter()
+    statistics.Execute(sitk.Cast(mask > 0, sitk.sitkUInt8))
+    if not statistics.HasLabel(1):
+        raise InputError("the brain mask is empty, so there is nothing to segment: check the input image")
+    x, y, z, width, height, depth = statistics.GetBoundingBox(1)
+    return [(x, x + width - 1), (y, y + height - 1), (z, z + depth - 1)]

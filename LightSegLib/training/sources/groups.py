@@ -1,0 +1,58 @@
+"""Synthetic patients and real cases by group, made once into pools, as sources for white matter lesions need them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from LightSegLib.errors import RecipeError
+from LightSegLib.training.cases import Case, left_out, read_cases, select_cases
+from LightSegLib.training.sources.pool import fill_pool
+
+__all__ = ["Maker", "fill_groups", "normalized_shares"]
+
+Maker = Callable[[int], dict[str, np.ndarray]]
+
+
+def fill_groups(
+    settings: Mapping[str, Any],
+    *,
+    data: Path,
+    cache: Path,
+    kind: str,
+    synthetic: Maker,
+    real: Callable[[Case], Maker],
+) -> dict[str, list[Path]]:
+    """Return the pool items of each group: "synthetic", and the centers of the real cases.
+
+    `settings`: `synthetic` (number of generated patients), `shares` (weight of "synthetic" and of each center; 0
+    leaves a group out), `leave_out_centers`, `leave_out_cases`. Real cases are those of the train split that are not
+    left out. `kind` names the pools' folders; `synthetic` makes the items of generated patients, `real(case)` the one
+    of a case.
+    """
+    shares = settings["shares"]
+    groups: dict[str, list[Path]] = {}
+    if shares.get("synthetic"):
+        groups["synthetic"] = fill_pool(cache / f"synthetic-{kind}", count=int(settings["synthetic"]), make=synthetic)
+    for case in _train_cases(data / "wmh", settings):
+        if shares.get(case.center):
+            (path,) = fill_pool(cache / f"real-{kind}" / case.name, count=1, make=real(case))
+            groups.setdefault(case.center, []).append(path)
+    if not groups:
+        raise RecipeError("[source] leaves nothing to train on: check shares and leave_out_centers")
+    return groups
+
+
+def normalized_shares(shares: Mapping[str, float], groups: Mapping[str, Any]) -> np.ndarray:
+    """Return the probability of each group, in their order."""
+    weights = np.array([shares[name] for name in groups], float)
+    return weights / weights.sum()
+
+
+def _train_cases(folder: Path, settings: Mapping[str, Any]) -> list[Case]:
+    cases = read_cases(folder)
+    excluded = {case.name for case in left_out(cases, dict(settings))}
+    return [case for case in select_cases(cases, split="train") if case.name not in excluded]
