@@ -63,8 +63,8 @@ def pad_to_divisors(batch: np.ndarray, divisors: Sequence[int]) -> np.ndarray:
 
 
 def cut_to(logits: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the first `shape` voxels, by spatial axis, of logits (n, k, *spatial)."""
-    return logits[(slice(None), slice(None), *(slice(size) for size in shape))]
+    """Return the first `shape` voxels, by spatial axis, of logits (n, k, *spatial); those of a classifier have none."""
+    return logits[(slice(None), slice(None), *(slice(size) for size in shape))[: logits.ndim]]
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -27,9 +27,10 @@ class NetworkSummary:
     """The costs of one forward pass without gradients, in float32.
 
     `parameters`; `multiply_adds` of convolutions and matrix products; `receptive_field`: the voxels of the input, by
-    axis, that reach an output voxel through convolutions and poolings; `sees_everything`: whether a mean over the whole
-    input (squeeze-and-excitation, instance or group normalization) reaches it as well; `memory_bytes`: parameters and
-    the largest sum of the tensors that are alive at once, as PyTorch holds them layer by layer.
+    axis, that reach an output voxel through convolutions and poolings; `sees_everything`: whether a mean or maximum
+    over the whole input (squeeze-and-excitation, instance or group normalization, global pooling) reaches it as well;
+    `memory_bytes`: parameters and the largest sum of the tensors that are alive at once, as PyTorch holds them layer
+    by layer.
     """
 
     parameters: int
@@ -146,7 +147,7 @@ class _Tracker(TorchDispatchMode):
             # pairs (before, after), the last axis first
             before = [*[0] * len(reach.step), *args[1][-2::-2]][-len(reach.step) :]
             return reach.through_window([1] * len(before), [1] * len(before), before)
-        if name in ("mean", "native_group_norm") or (name in BATCH_NORMS and args[5]):
+        if name in ("amax", "mean", "native_group_norm") or (name in BATCH_NORMS and args[5]):
             return replace(reach, everything=True)
         return reach
 

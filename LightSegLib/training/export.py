@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,7 +23,10 @@ from LightSegLib.errors import BundleError
 from LightSegLib.networks.sd import resolve_weight_standardization
 from LightSegLib.training.fold import fold_batch_norm, round_to_half
 
-__all__ = ["PARITY", "export_bundle"]
+if TYPE_CHECKING:
+    import openvino
+
+__all__ = ["PARITY", "export_bundle", "to_openvino"]
 
 # Largest difference of a logit between the engines and PyTorch at export, relative to the largest logit. Both use the
 # same float16-rounded weights in float32 arithmetic; what remains is the order of sums, about 1e-6.
@@ -49,6 +52,8 @@ def export_bundle(
     Errors: BundleError or EngineError if the metadata are incomplete or do not describe this network, a weight does
     not fit float16, or an engine's logits differ from PyTorch's by more than PARITY; the old folder then stays.
     """
+    import openvino
+
     rounded = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
     resolve_weight_standardization(rounded)
     try:
@@ -62,7 +67,8 @@ def export_bundle(
     partial.mkdir(parents=True)
     try:
         _write_weights(rounded, partial / "model.safetensors")
-        _write_openvino(rounded, partial / "model.xml", example_shape=example_shape)
+        model = to_openvino(rounded, example_shape=example_shape)
+        openvino.save_model(model, partial / "model.xml", compress_to_fp16=True)
         (partial / "README.md").write_text(model_card, encoding="utf-8")
         _write_metadata(metadata, partial, self_test=_self_test(rounded, example_shape))
         _check_parity(load_bundle(partial), rounded, example_shape)
@@ -81,7 +87,11 @@ def _write_weights(network: nn.Module, path: Path) -> None:
     path.write_bytes(save({name: tensor.contiguous() for name, tensor in state.items()}))
 
 
-def _write_openvino(network: nn.Module, path: Path, *, example_shape: tuple[int, ...]) -> None:
+def to_openvino(network: nn.Module, *, example_shape: tuple[int, ...]) -> openvino.Model:
+    """Return a network in evaluation mode as an OpenVINO model, from "image" to "logits".
+
+    `example_shape` is (n, c, *spatial) of a real input; batch and spatial size stay free.
+    """
     import openvino
 
     free = openvino.PartialShape([-1, example_shape[1], *[-1] * (len(example_shape) - 2)])
@@ -92,7 +102,7 @@ def _write_openvino(network: nn.Module, path: Path, *, example_shape: tuple[int,
         node.set_friendly_name(f"{node.get_type_name()}_{number}")
     model.input(0).set_names({"image"})
     model.output(0).set_names({"logits"})
-    openvino.save_model(model, path, compress_to_fp16=True)
+    return model
 
 
 def _self_test(network: nn.Module, example_shape: tuple[int, ...]) -> dict[str, Any]:
