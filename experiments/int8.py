@@ -58,40 +58,40 @@ LARGEST_LOSS, SMALLEST_AGREEMENT = 0.005, 0.99
 
 
 @dataclass(frozen=True)
-class TestCase:
+class ScoredCase:
     """A network's input, float32 (n, 1, *spatial), and the truth beside its output, bool."""
 
     array: np.ndarray
     truth: np.ndarray
 
 
-def test_heads(data: Path) -> list[TestCase]:
+def scored_heads(data: Path) -> list[ScoredCase]:
     """Return the FLAIR of the whole heads on the network's grid."""
     preprocessor, cases = HeadVolume(channel="MR", spacing_mm=SPACING_MM), []
     for case in whole_heads(data / "wmh"):
         prepared = preprocessor.prepare({"MR": to_lps(read_volume(case.path("FLAIR")))})
         brain = to_lps(read_labelmap(case.path("brainmask")))
         truth = sitk.Resample(brain, prepared.grid, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
-        cases.append(TestCase(prepared.array, sitk.GetArrayFromImage(truth)[None, None] > 0))
+        cases.append(ScoredCase(prepared.array, sitk.GetArrayFromImage(truth)[None, None] > 0))
     return cases
 
 
-def quantized(model: openvino.Model, source: Source) -> openvino.Model:
-    """Return the model in 8 bits, calibrated on batches that training did not see."""
+def quantized(model: openvino.Model, items: Sequence[np.ndarray]) -> openvino.Model:
+    """Return the model in 8 bits, calibrated on inputs (1, c, *spatial)."""
     import nncf
 
-    batches = [source.batch(10**6 + index)[0] for index in range(CALIBRATION_BATCHES)]
-    items = [batch[i : i + 1] for batch in batches for i in range(len(batch))]
     return nncf.quantize(model, nncf.Dataset(items), preset=nncf.QuantizationPreset.MIXED, subset_size=len(items))
 
 
-def compare(trained: Trained, source: Source, cases: Sequence[TestCase]) -> dict[str, float]:
+def compare(trained: Trained, source: Source, cases: Sequence[ScoredCase]) -> dict[str, float]:
     """Return Dice to the truth of both, their Dice to each other (mean and lowest), ratios of time and of weights."""
     network = trained.network
     resolve_weight_standardization(network)
     fold_batch_norm(network)
     model = to_openvino(network, example_shape=cases[0].array[:1].shape)
-    small = quantized(model, source)
+    # batches that training did not see
+    batches = [source.batch(10**6 + index)[0] for index in range(CALIBRATION_BATCHES)]
+    small = quantized(model, [batch[i : i + 1] for batch in batches for i in range(len(batch))])
     core = openvino.Core()
     settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
     compiled = [core.compile_model(each, "CPU", settings) for each in (model, small)]
@@ -130,13 +130,13 @@ def main() -> None:
     volumes = build_source(settings, data=options.data, cache=options.cache, seed=options.seed)
     stacks = read_stacks(options.data / "liver")
     slices = Slices([stack for stack in stacks if stack.fold != TEST_FOLD], seed=options.seed)
-    livers = [TestCase(stack.slices[:, None], stack.liver[:, None]) for stack in stacks if stack.fold == TEST_FOLD]
+    livers = [ScoredCase(stack.slices[:, None], stack.liver[:, None]) for stack in stacks if stack.fold == TEST_FOLD]
     rows = [
-        "| network | input | parameters | Dice, fp32 | Dice, int8 | int8 to fp32, mean | lowest | time | survives |"
+        "| network | input | parameters | Dice, fp32 | Dice, int8 | int8 to fp32, mean | lowest | time | survives |",
+        "| --- " * 9 + "|",
     ]
-    rows.append("| --- " * 9 + "|")
     for variants, source, cases, shape, kind in (
-        (VOLUMES, volumes, test_heads(options.data), CROP, "int8-brain"),
+        (VOLUMES, volumes, scored_heads(options.data), CROP, "int8-brain"),
         (SLICES, slices, livers, [CANVAS, CANVAS], "int8-liver"),
     ):
         for variant in variants:
