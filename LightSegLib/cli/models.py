@@ -39,7 +39,7 @@ def _run_networks(options: argparse.Namespace) -> int:
     else:
         print(network_table(rows))
         print("\nMultiply-adds and memory (float32, layer by layer) for one input: channels x size.")
-        print("Means: squeeze-and-excitation or normalization sees the whole input.")
+        print("Means: squeeze-and-excitation, normalization or global pooling sees the whole input.")
     return 0
 
 
