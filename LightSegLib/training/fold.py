@@ -7,6 +7,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from LightSegLib.networks.low_rank import LowRankConvolution
+from LightSegLib.networks.sd import DepthwiseSeparable
+
 __all__ = ["fold_batch_norm", "round_to_half"]
 
 # Largest finite number of float16.
@@ -17,8 +20,9 @@ HALF_MAX = torch.finfo(torch.float16).max
 def fold_batch_norm(network: nn.Module) -> int:
     """Move the scale of batch normalization into the convolution before it, in place; return how many were folded.
 
-    Folded are pairs that follow each other in an `nn.Sequential`. Where no convolution comes before, as in networks
-    that normalize first, the statistics move into the layer's own weight and bias.
+    Folded are pairs that follow each other in an `nn.Sequential`; a factorized convolution counts by its last factor.
+    Where no convolution comes before, as in networks that normalize first, the statistics move into the layer's own
+    weight and bias.
 
 
     The layers stay, with a scale of 1 and a mean of 0, so the architecture and the names of its weights are the same
@@ -29,7 +33,8 @@ def fold_batch_norm(network: nn.Module) -> int:
     for module in network.modules():
         if isinstance(module, nn.Sequential):
             layers = list(module)
-            for convolution, norm in zip(layers, layers[1:], strict=False):
+            for layer, norm in zip(layers, layers[1:], strict=False):
+                convolution = _last_factor(layer)
                 if isinstance(convolution, _ConvNd) and isinstance(norm, _BatchNorm) and _has_statistics(norm):
                     _fold(convolution, norm)
                     folded += 1
@@ -52,6 +57,12 @@ def round_to_half(network: nn.Module) -> None:
         if not bool((tensor.abs() <= HALF_MAX).all()):
             raise ValueError(f"weight {name} is not finite or too large for float16: train again at a lower rate")
         tensor.copy_(tensor.half().float())
+
+
+def _last_factor(layer: nn.Module) -> nn.Module:
+    if isinstance(layer, LowRankConvolution):
+        return layer.output_factor
+    return layer.pointwise if isinstance(layer, DepthwiseSeparable) else layer
 
 
 def _has_statistics(norm: _BatchNorm) -> bool:
