@@ -65,6 +65,13 @@ def test_three_of_four_crops_are_drawn_around_lesion(monkeypatch):
     assert 0.7 < with_lesion.mean() < 0.85
 
 
+def test_a_patients_volumes_are_drawn_by_their_number_of_slices(monkeypatch):
+    monkeypatch.setattr(volumes_module, "augment_volumes", unchanged)
+    source = crops_of(packed_volume(depth=90), packed_volume(depth=10, lesion=False))
+    with_lesion = np.concatenate([source.batch(index)[1].any(axis=(1, 2, 3, 4)) for index in range(80)])
+    assert with_lesion.mean() > 0.9 * 0.75 - 0.08  # evenly drawn, it would be 0.4
+
+
 def test_a_crop_beyond_the_volume_is_background(monkeypatch):
     monkeypatch.setattr(volumes_module, "augment_volumes", unchanged)
     x, y = crops_of(packed_volume(depth=2, lesion=False)).batch(0)  # two slices, four wanted

@@ -62,7 +62,8 @@ class VolumeCrops:
     """Augmented crops: input (n, 2, z, y, x) normalized, target (n, 1, z, y, x) in 0..1.
 
     A crop comes from a group (synthesis, or a center of real cases) drawn by the groups' shares, then from a patient
-    of the group, all alike, then from one of that patient's volumes, three of four crops around a voxel of lesion.
+    of the group, all alike, then from one of that patient's volumes by their number of slices (thick-slice versions are
+    many, and short), three of four crops around a voxel of lesion.
     """
 
     def __init__(
@@ -75,9 +76,7 @@ class VolumeCrops:
         seed: int,
     ) -> None:
         """`groups` gives, by name, the packed volumes of each patient; `shares` the weight of each group."""
-        self._groups = [
-            [[_Volume(volume) for volume in patient] for patient in patients] for patients in groups.values()
-        ]
+        self._groups = [[_Patient(volumes) for volumes in patients] for patients in groups.values()]
         self._shares = normalized_shares(shares, groups)
         self._batch, self._crop, self._seed = batch, crop, seed
 
@@ -89,11 +88,20 @@ class VolumeCrops:
         crops = []
         for group in rng.choice(len(self._groups), self._batch, p=self._shares):
             patients = self._groups[group]
-            volumes = patients[rng.integers(len(patients))]
-            crops.append(volumes[rng.integers(len(volumes))].draw(larger, rng))
+            crops.append(patients[rng.integers(len(patients))].draw(larger, rng))
         inputs, target = decode(torch.from_numpy(np.stack(crops)))
         inputs, target = augment_volumes(inputs, target, rng, size=(y, x))
         return inputs.numpy(), target.numpy()
+
+
+class _Patient:
+    def __init__(self, volumes: Sequence[np.ndarray]) -> None:
+        self._volumes = [_Volume(volume) for volume in volumes]
+        slices = np.array([volume.shape[1] for volume in volumes], float)
+        self._shares = slices / slices.sum()
+
+    def draw(self, crop: Shape, rng: np.random.Generator) -> np.ndarray:
+        return self._volumes[rng.choice(len(self._volumes), p=self._shares)].draw(crop, rng)
 
 
 class _Volume:
