@@ -1,12 +1,12 @@
 """What `metadata.json` of a bundle must say, checked in plain Python and turned into typed parts."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from LightSegLib.errors import BundleError
-from LightSegLib.segments import Code, Segment, Terminology
+from LightSegLib.segments import Code, Region, Segment, Terminology
 
 __all__ = [
     "FORMAT_VERSION",
@@ -15,7 +15,10 @@ __all__ = [
     "read_divisors",
     "read_hashes",
     "read_inputs",
+    "read_reference_values",
+    "read_regions",
     "read_segments",
+    "read_shown_input",
     "require",
 ]
 
@@ -76,7 +79,7 @@ def read_divisors(metadata: Mapping[str, Any], *, where: str) -> tuple[int, ...]
 
 
 def read_inputs(section: Mapping[str, Any], *, where: str) -> tuple[InputChannel, ...]:
-    """Return the named inputs in the order of the metadata; at least one is required, names are unique."""
+    """Return the named inputs in the order of the metadata, at least one; names are unique."""
     entries = require(section, "inputs", list, where=where)
     inputs = []
     for number, entry in enumerate(entries):
@@ -92,8 +95,8 @@ def read_inputs(section: Mapping[str, Any], *, where: str) -> tuple[InputChannel
     names = [channel.name for channel in inputs]
     if len(set(names)) != len(names):
         raise BundleError(f"{where} names an input twice ({', '.join(names)}): export the bundle again")
-    if not any(channel.required for channel in inputs):
-        raise BundleError(f"{where} has no required input: export the bundle again")
+    if not inputs:
+        raise BundleError(f"{where} has no input: export the bundle again")
     return tuple(inputs)
 
 
@@ -126,6 +129,59 @@ def read_segments(section: Mapping[str, Any], *, where: str) -> tuple[Segment, .
     if not values or len(set(values)) != len(values):
         raise BundleError(f"{where}: labels must have different values, got {values}: export the bundle again")
     return tuple(segments)
+
+
+def read_regions(section: Mapping[str, Any], segments: Sequence[Segment], *, where: str) -> tuple[Region, ...]:
+    """Return the unions of segments that are measured beside them, in order; none if the metadata have no regions.
+
+    In the metadata: {name: label values}. Names differ from those of the segments, values are those of segments.
+    """
+    if "regions" not in section:
+        return ()
+    entries = require(section, "regions", dict, where=where)
+    known = {segment.value for segment in segments}
+    for name in entries:
+        values = require(entries, name, list, where=f"{where}, regions")
+        if not values or not set(values) <= known or len(set(values)) != len(values):
+            raise BundleError(
+                f"{where}, region '{name}' must be of labels {sorted(known)}, got {values}: export the bundle again"
+            )
+        if name in {segment.name for segment in segments}:
+            raise BundleError(f"{where}: '{name}' is both a label and a region: export the bundle again")
+    return tuple(Region(name, tuple(values)) for name, values in entries.items())
+
+
+def read_reference_values(
+    section: Mapping[str, Any], segments: Sequence[Segment], *, where: str
+) -> tuple[tuple[int, ...], ...]:
+    """Return the sets of label values that a reference may have: in each, one value for each segment, in order.
+
+    None if the metadata do not say; the values are then those of the segments.
+    """
+    if "reference_values" not in section:
+        return ()
+    sets = require(section, "reference_values", list, where=where)
+    for values in sets:
+        if (
+            not isinstance(values, list)
+            or len(set(values)) != len(segments)
+            or not all(isinstance(value, int) and 0 < value < 2**16 for value in values)
+        ):
+            raise BundleError(
+                f"{where}: 'reference_values' must be lists of {len(segments)} different values above 0, "
+                f"got {values!r}: export the bundle again"
+            )
+    return tuple(tuple(values) for values in sets)
+
+
+def read_shown_input(section: Mapping[str, Any], inputs: Sequence[InputChannel], *, where: str) -> str:
+    """Return the name of the input that pictures show where it is given: `shown_input`, else the first input."""
+    if "shown_input" not in section:
+        return inputs[0].name
+    name = require(section, "shown_input", str, where=where)
+    if name not in {channel.name for channel in inputs}:
+        raise BundleError(f"{where}: 'shown_input' is '{name}', which is no input: export the bundle again")
+    return str(name)
 
 
 def read_hashes(section: Mapping[str, Any], *, where: str) -> dict[str, str]:

@@ -14,12 +14,15 @@ from LightSegLib.bundle_metadata import (
     read_divisors,
     read_hashes,
     read_inputs,
+    read_reference_values,
+    read_regions,
     read_segments,
+    read_shown_input,
     require,
 )
 from LightSegLib.errors import BundleError
 from LightSegLib.resources import models_root
-from LightSegLib.segments import Segment
+from LightSegLib.segments import Region, Segment
 
 __all__ = ["METADATA_FILE", "Bundle", "InputChannel", "bundle_names", "file_hash", "list_bundles", "load_bundle"]
 
@@ -31,7 +34,9 @@ class Bundle:
     """A model bundle whose files were found complete and unaltered.
 
     `metadata` is the whole of metadata.json, the settings are its `lightseg` section. `hashes` maps every other file
-    of the bundle to its sha256. The sizes of the network's input along its spatial axes are multiples of `divisors`.
+    of the bundle to its sha256. `regions` are unions of segments that are measured beside them; the label values of a
+    reference are those of the segments, or one of `reference_values` if there are any; pictures show `shown_input`
+    where it is given. The sizes of the network's input along its spatial axes are multiples of `divisors`.
     """
 
     folder: Path
@@ -46,6 +51,9 @@ class Bundle:
     tiling: Mapping[str, Any]
     postprocessing: Mapping[str, Any]
     segments: tuple[Segment, ...]
+    regions: tuple[Region, ...]
+    reference_values: tuple[tuple[int, ...], ...]
+    shown_input: str
     divisors: tuple[int, ...]
     hashes: Mapping[str, str]
 
@@ -99,6 +107,7 @@ def load_bundle(name_or_path: str | Path, *, root: Path | None = None) -> Bundle
         remedy = "update LightSeg" if written_for > FORMAT_VERSION else "export the bundle again"
         raise BundleError(f"{where} has format {written_for}, this LightSeg reads format {FORMAT_VERSION}: {remedy}")
     network = require(section, "network", dict, where=inner)
+    inputs, segments = read_inputs(section, where=inner), read_segments(section, where=inner)
     bundle = Bundle(
         folder=folder,
         name=require(metadata, "name", str, where=where),
@@ -107,11 +116,14 @@ def load_bundle(name_or_path: str | Path, *, root: Path | None = None) -> Bundle
         metadata=metadata,
         network_name=require(network, "name", str, where=f"{inner}, network"),
         network_arguments=require(network, "arguments", dict, where=f"{inner}, network"),
-        inputs=read_inputs(section, where=inner),
+        inputs=inputs,
         preprocessing=require(section, "preprocessing", dict, where=inner),
         tiling=require(section, "tiling", dict, where=inner),
         postprocessing=require(section, "postprocessing", dict, where=inner),
-        segments=read_segments(section, where=inner),
+        segments=segments,
+        regions=read_regions(section, segments, where=inner),
+        reference_values=read_reference_values(section, segments, where=inner),
+        shown_input=read_shown_input(section, inputs, where=inner),
         divisors=read_divisors(metadata, where=where),
         hashes=read_hashes(section, where=inner),
     )

@@ -15,6 +15,7 @@ __all__ = ["MEASURES", "render_report", "write_report"]
 MEASURES = (
     ("dice", "Dice", "{:.3f}"),
     ("hd95_mm", "HD95 (mm)", "{:.1f}"),
+    ("hausdorff_mm", "Hausdorff (mm)", "{:.1f}"),
     ("assd_mm", "ASSD (mm)", "{:.2f}"),
     ("avd_percent", "AVD (%)", "{:.1f}"),
     ("lesion_recall", "Lesion recall", "{:.3f}"),
@@ -35,7 +36,8 @@ def write_report(result: Result, path: Path) -> None:
 def render_report(result: Result) -> str:
     """Return the report of a result as one HTML page that refers to no other file."""
     provenance = result.provenance
-    pictures = draw_pictures(result.image, result.labelmap, result.reference)
+    colors = {segment.value: segment.color for segment in result.segments} if len(result.segments) > 1 else None
+    pictures = draw_pictures(result.shown, result.labelmap, result.reference, colors=colors)
     names = ", ".join(segment.name for segment in result.segments)
     inputs = " · ".join(f"{channel}: {entry['name']}" for channel, entry in provenance["inputs"].items())
     return Template(PAGE).substitute(
@@ -45,7 +47,7 @@ def render_report(result: Result) -> str:
         segmentation_color=_css(SEGMENTATION_COLOR),
         reference_color=_css(REFERENCE_COLOR),
         figures=_headline(result),
-        legend=_legend(with_reference=result.reference is not None),
+        legend=_legend(result),
         pictures="\n".join(_figure(picture) for picture in pictures),
         volumes=_volumes(result),
         agreement=_agreement(result),
@@ -56,21 +58,27 @@ def render_report(result: Result) -> str:
 
 
 def _headline(result: Result) -> str:
-    figures = [(f"{ml:.2f} ml", name) for name, ml in result.volumes_ml.items()]
+    shown = [structure.name for structure in result.regions or result.segments]
+    figures = [(f"{result.volumes_ml[name]:.2f} ml", name) for name in shown]
     if result.lesion_count is not None:
         figures.append((str(result.lesion_count), "lesions"))
-    if result.agreement is not None:
-        figures.append((_number(result.agreement.to_json().get("dice"), "{:.3f}"), "Dice with the reference"))
+    for name in shown if result.agreements else ():
+        title = "Dice with the reference" + (f", {name}" if len(shown) > 1 else "")
+        figures.append((_number(result.agreements[name].dice, "{:.3f}"), title))
     figures.append((f"{result.timings_s['total']:.1f} s", f"on {result.provenance['engine']['device'].upper()}"))
     return "".join(
         f'<div><b>{escape(value)}</b><span class="soft">{escape(name)}</span></div>' for value, name in figures
     )
 
 
-def _legend(*, with_reference: bool) -> str:
-    entries = [("--segmentation", "Segmentation")] + ([("--reference", "Reference")] if with_reference else [])
+def _legend(result: Result) -> str:
+    entries = [("var(--segmentation)", "Segmentation")]
+    if len(result.segments) > 1:
+        entries = [(_css(segment.color), segment.name) for segment in result.segments]
+    if result.reference is not None:
+        entries.append(("var(--reference)", "Reference"))
     swatches = [
-        f'<span><span class="swatch" style="background:var({color})"></span>{name}</span>' for color, name in entries
+        f'<span><span class="swatch" style="background:{color}"></span>{escape(name)}</span>' for color, name in entries
     ]
     return "".join(swatches) + '<span class="soft hint">Point at a picture to hide the contours.</span>'
 
@@ -87,7 +95,7 @@ def _figure(picture: Picture) -> str:
 
 
 def _volumes(result: Result) -> str:
-    rows = [[segment.name, f"{result.volumes_ml[segment.name]:.2f} ml"] for segment in result.segments]
+    rows = [[name, f"{ml:.2f} ml"] for name, ml in result.volumes_ml.items()]
     if result.lesion_count is not None:
         rows.append(["Lesions", str(result.lesion_count)])
     header: list[str] = []
@@ -111,8 +119,8 @@ def _agreement(result: Result) -> str:
 
 def _provenance(provenance: Mapping[str, Any]) -> str:
     engine, options = provenance["engine"], provenance["options"]
-    model, brain_model = provenance["model"], provenance["brain_model"]
-    rows = [["Model", f"{model['name']} {model['version']}"]]
+    models, brain_model = [provenance["model"], *provenance["further_models"]], provenance["brain_model"]
+    rows = [["Model", " + ".join(f"{model['name']} {model['version']}" for model in models)]]
     if provenance["brain"] is not None:
         rows.append(["Brain", f"{provenance['brain']} ({brain_model['name']} {brain_model['version']})"])
     rows.append(["Engine", f"{engine['name']} on {engine['device']}: {engine['reason']}"])
@@ -121,6 +129,8 @@ def _provenance(provenance: Mapping[str, Any]) -> str:
         size = " x ".join(map(str, entry["size"]))
         spacing = " x ".join(f"{mm:.3g}" for mm in entry["spacing_mm"])
         rows.append([channel, f"{entry['name']}: {size} voxels of {spacing} mm, {entry['pixel_type']}"])
+    if provenance["missing_inputs"]:
+        rows.append(["Not given", ", ".join(provenance["missing_inputs"])])
     if provenance["reference"] is not None:
         rows.append(["Reference", provenance["reference"]])
     rows += [["Note", note] for note in provenance["notes"]]
@@ -130,7 +140,8 @@ def _provenance(provenance: Mapping[str, Any]) -> str:
 
 
 def _hashes(provenance: Mapping[str, Any]) -> str:
-    models = [model for model in (provenance["model"], provenance["brain_model"]) if model is not None]
+    models = [provenance["model"], *provenance["further_models"]]
+    models += [] if provenance["brain_model"] is None else [provenance["brain_model"]]
     rows = [
         f'<tr><th>{escape(model["name"])}/{escape(name)}</th><td class="hash">{escape(digest)}</td></tr>'
         for model in models

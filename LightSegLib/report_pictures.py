@@ -3,7 +3,7 @@
 import base64
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from LightSegLib.report_slices import PICTURE_COUNT, choose_slices
 
 __all__ = ["REFERENCE_COLOR", "SEGMENTATION_COLOR", "Picture", "draw_pictures"]
 
+Color = tuple[int, int, int]
+"""Red, green and blue in 0..255."""
 SEGMENTATION_COLOR = (255, 92, 60)
 REFERENCE_COLOR = (64, 208, 255)
 """Orange-red and cyan stay apart on gray for every common color blindness."""
@@ -53,10 +55,17 @@ class Picture:
 
 
 def draw_pictures(
-    image: sitk.Image, labelmap: sitk.Image, reference: sitk.Image | None = None, *, count: int = PICTURE_COUNT
+    image: sitk.Image,
+    labelmap: sitk.Image,
+    reference: sitk.Image | None = None,
+    *,
+    colors: Mapping[int, Color] | None = None,
+    count: int = PICTURE_COUNT,
 ) -> list[Picture]:
     """Draw up to `count` slices, ordered by position; all 3D images share one grid, of any orientation.
 
+    `colors` of the labels; by default all labels are one, in SEGMENTATION_COLOR. The reference is drawn in
+    REFERENCE_COLOR, around each of these labels, below the segmentation.
     Slices are cut in the plane that was acquired (axial if voxels are about isotropic), shown with square pixels,
     cropped to the head, and marked with the patient's sides.
     """
@@ -64,17 +73,19 @@ def draw_pictures(
     spacing = oriented.GetSpacing()
     axis = _slicing_axis(spacing)
     volume = _slices_first(oriented, axis)
-    segmented = _slices_first(to_lps(labelmap), axis) > 0
-    expected = None if reference is None else _slices_first(to_lps(reference), axis) > 0
+    segmented = _slices_first(to_lps(labelmap), axis)
+    expected = None if reference is None else _slices_first(to_lps(reference), axis)
+    differing = None if expected is None else (segmented != expected)
     in_plane = [spacing[other] for other in (2, 1, 0) if other != axis]
     rows, columns = _crop(volume, in_plane)
     low, high = _window(volume[:, rows, columns])
     gap = math.ceil(MIN_GAP_MM / spacing[axis])
     pictures = []
-    for index in choose_slices(segmented, expected, tissue=volume > low, count=count, gap=gap):
-        masks = [(segmented[index, rows, columns], SEGMENTATION_COLOR)]
-        if expected is not None:
-            masks.insert(0, (expected[index, rows, columns], REFERENCE_COLOR))
+    labeled = segmented > 0 if expected is None else (segmented > 0) | (expected > 0)
+    for index in choose_slices(labeled, differing, tissue=volume > low, count=count, gap=gap):
+        labels = [one[index, rows, columns] for one in (segmented, expected) if one is not None]
+        masks = [(mask, REFERENCE_COLOR) for one in labels[1:] for mask, _ in _masks(one, colors)]
+        masks += _masks(labels[0], colors)
         center = [(size - 1) / 2 for size in oriented.GetSize()]
         center[axis] = float(index)
         position_mm = oriented.TransformContinuousIndexToPhysicalPoint(center)[axis]
@@ -86,10 +97,16 @@ def draw_pictures(
                 in_plane_mm=in_plane,
                 axis=axis,
                 title=f"{PLANES[axis][0]} {index + 1} of {len(volume)}",
-                caption=_caption(masks, position_mm, "LPS"[axis], in_plane),
+                caption=_caption(labels, position_mm, "LPS"[axis], in_plane),
             )
         )
     return pictures
+
+
+def _masks(labels: np.ndarray, colors: Mapping[int, Color] | None) -> list[tuple[np.ndarray, Color]]:
+    if colors is None:
+        return [(labels > 0, SEGMENTATION_COLOR)]
+    return [(labels == value, color) for value, color in colors.items()]
 
 
 def _slicing_axis(spacing: Sequence[float]) -> int:
@@ -99,7 +116,8 @@ def _slicing_axis(spacing: Sequence[float]) -> int:
 
 
 def _slices_first(image: sitk.Image, axis: int) -> np.ndarray:
-    array = np.moveaxis(sitk.GetArrayViewFromImage(image), 2 - axis, 0)
+    # Not a view, which would outlive an image that nobody else holds.
+    array = np.moveaxis(sitk.GetArrayFromImage(image), 2 - axis, 0)
     return array[:, ::-1] if PLANES[axis][2] else array
 
 
@@ -140,7 +158,7 @@ def _window(volume: np.ndarray) -> tuple[float, float]:
 
 def _draw(
     scaled: np.ndarray,
-    masks: Sequence[tuple[np.ndarray, tuple[int, int, int]]],
+    masks: Sequence[tuple[np.ndarray, Color]],
     *,
     in_plane_mm: Sequence[float],
     axis: int,
@@ -166,7 +184,7 @@ def _draw(
     )
 
 
-def _contour(mask: np.ndarray, color: tuple[int, int, int], size: tuple[int, int]) -> Image.Image:
+def _contour(mask: np.ndarray, color: Color, size: tuple[int, int]) -> Image.Image:
     """Draw the outline of a mask where its linear interpolation crosses one half."""
     large = (size[0] * SMOOTHING, size[1] * SMOOTHING)
     filled = np.asarray(Image.fromarray(mask.astype(np.float32)).resize(large, Image.Resampling.BILINEAR)) > 0.5
@@ -204,7 +222,7 @@ def _draw_scale_bar(picture: Image.Image, *, pixels_per_mm: float) -> None:
 
 
 def _caption(
-    masks: Sequence[tuple[np.ndarray, tuple[int, int, int]]],
+    labels: Sequence[np.ndarray],
     position_mm: float,
     letter: str,
     in_plane_mm: Sequence[float],
@@ -213,7 +231,7 @@ def _caption(
     shown = -position_mm if letter in "LP" else position_mm
     positive = {"L": "R", "P": "A", "S": "S"}[letter]
     voxel_cm2 = math.prod(in_plane_mm) / 100
-    areas = [f"{np.count_nonzero(mask) * voxel_cm2:.2f} cm²" for mask, _ in reversed(masks)]
+    areas = [f"{np.count_nonzero(mask) * voxel_cm2:.2f} cm²" for mask in labels]
     return f"{positive} {shown:+.1f} mm · {areas[0]}" + (f" · reference {areas[1]}" if len(areas) > 1 else "")
 
 

@@ -12,8 +12,8 @@ DISAGREEMENT_COUNT = 2
 
 
 def choose_slices(
-    segmented: np.ndarray,
-    expected: np.ndarray | None,
+    labeled: np.ndarray,
+    differing: np.ndarray | None,
     *,
     tissue: np.ndarray,
     count: int = PICTURE_COUNT,
@@ -21,15 +21,15 @@ def choose_slices(
 ) -> list[int]:
     """Return the indices of the most telling slices of bool arrays (slice, row, column), ascending, without repeats.
 
-    The slices with labels are cut into groups of equal labeled area, and the one with the largest area is taken from
-    each; with a reference, the slices of the largest disagreement come first. Chosen slices are at least `gap` apart.
-    Without any label: slices spread evenly over the tissue.
+    `labeled`: in the segmentation or the reference; `differing`: labeled differently by the two, None without a
+    reference. The slices with labels are cut into groups of equal labeled area, and the one with the largest area is
+    taken from each; with a reference, the slices of the largest disagreement come first. Chosen slices are at least
+    `gap` apart. Without any label: slices spread evenly over the tissue.
     """
-    labeled = segmented if expected is None else segmented | expected
     areas = labeled.sum(axis=(1, 2))
     if not areas.any():
         filled = np.flatnonzero(tissue.any(axis=(1, 2)))
-        span = filled if len(filled) else np.arange(len(segmented))
+        span = filled if len(filled) else np.arange(len(labeled))
         return sorted({int(span[round((len(span) - 1) * (i + 1) / (count + 1))]) for i in range(count)})
     chosen: list[int] = []
 
@@ -38,9 +38,9 @@ def choose_slices(
             if len(chosen) < limit and all(abs(index - other) >= gap for other in chosen):
                 chosen.append(int(index))
 
-    if expected is not None:
-        differing = (segmented ^ expected).sum(axis=(1, 2))
-        choose((i for i in np.argsort(-differing, kind="stable") if differing[i]), min(count, DISAGREEMENT_COUNT))
+    if differing is not None:
+        errors = differing.sum(axis=(1, 2))
+        choose((i for i in np.argsort(-errors, kind="stable") if errors[i]), min(count, DISAGREEMENT_COUNT))
     before = (np.cumsum(areas) - areas / 2) / areas.sum()
     groups = np.minimum((before * count).astype(int), count - 1)
     groups[areas == 0] = -1

@@ -1,9 +1,9 @@
 """The one pipeline that the command line, Python and Slicer all call."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import SimpleITK as sitk
 
@@ -14,12 +14,14 @@ from LightSegLib.engines import create_engine
 from LightSegLib.engines.base import Engine
 from LightSegLib.errors import BundleError, InputError
 from LightSegLib.geometry import to_grid_of, to_lps
-from LightSegLib.measures import lesion_count, volume_ml
+from LightSegLib.measures import lesion_count
 from LightSegLib.pipeline.channels import Channels, VolumeSource, align_channels, read_channels
 from LightSegLib.pipeline.comparison import Comparison, compare_labelmaps, load_reference
+from LightSegLib.pipeline.ensemble import average_maps, check_ensemble, ensemble_inputs
 from LightSegLib.pipeline.inference import predict_probabilities
 from LightSegLib.pipeline.provenance import build_provenance
 from LightSegLib.pipeline.result import Result
+from LightSegLib.pipeline.structures import agreements_by_name, match_reference_values, volumes_by_name
 from LightSegLib.preprocess import build_preprocessor
 from LightSegLib.progress import Cancel, Progress, RunMonitor
 
@@ -39,26 +41,37 @@ STAGE_WEIGHTS = {
 
 
 class Segmenter:
-    """Segments images with one model bundle; engines are made at the first run and kept for the next.
+    """Segments images with a model bundle, or several; engines are made at the first run and kept for the next.
 
     >>> segmenter = Segmenter("wmh-acu")
     >>> result = segmenter.segment({"FLAIR": "flair.nii.gz"})
     >>> result.volumes_ml
 
-    `bundle` is a model's name, its folder, or a loaded bundle. `device` is "auto", "cpu", "cuda" or "mps"; `engine`
+    `bundle` is a model's name, its folder, or a loaded bundle. Of several bundles of one task, the probabilities are
+    averaged, and the first one's postprocessing applies. `device` is "auto", "cpu", "cuda" or "mps"; `engine`
     is "auto", "openvino" or "pytorch"; `threads` limits the engine's threads.
-    Raises BundleError when the bundle, or the brain bundle that it needs, is unknown or altered.
+    Raises BundleError when a bundle, or the brain bundle that it needs, is unknown or altered, or when several differ
+    in their inputs, labels or kind of postprocessing.
     """
 
     def __init__(
-        self, bundle: Bundle | str | Path, *, device: str = "auto", engine: str = "auto", threads: int | None = None
+        self,
+        bundle: Bundle | str | Path | Sequence[Bundle | str | Path],
+        *,
+        device: str = "auto",
+        engine: str = "auto",
+        threads: int | None = None,
     ) -> None:
-        self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
-        brain_name = self.bundle.preprocessing.get("brain")
-        self.brain_bundle = None if brain_name is None else load_bundle(str(brain_name))
+        given = [bundle] if isinstance(bundle, (Bundle, str, Path)) else list(bundle)
+        self.bundles = tuple(one if isinstance(one, Bundle) else load_bundle(one) for one in given)
+        check_ensemble(self.bundles)
+        self.bundle = self.bundles[0]
+        self.inputs = ensemble_inputs(self.bundles)
+        brain_names = [one.preprocessing["brain"] for one in self.bundles if one.preprocessing.get("brain")]
+        self.brain_bundle = load_bundle(str(brain_names[0])) if brain_names else None
         self._options = {"device": device, "engine": engine, "threads": threads}
         self._create = lambda of: create_engine(of, engine=engine, device=device, threads=threads)
-        self._engines: dict[str, Engine] = {}
+        self._engines: dict[Path, Engine] = {}
 
     def segment(
         self,
@@ -71,66 +84,78 @@ class Segmenter:
     ) -> Result:
         """Segment one case; see Result for what comes back.
 
-        `images` maps channel names to 3D images in memory, files or DICOM folders. Optional channels on another grid
-        are resampled onto the first required one; `reference`, a labelmap, likewise.
+        `images` maps channel names to 3D images in memory, files or DICOM folders. The first of them in the bundle's
+        order gives the result its grid; channels on another grid are resampled onto it, and so is `reference`, a
+        labelmap.
         Raises InputError and its kinds for unusable inputs, EngineError, and CancelledError once `cancel` says True.
         """
         run = RunMonitor(STAGE_WEIGHTS, progress=progress, cancel=cancel)
         with run.stage("read", "Reading"):
-            channels = align_channels(read_channels(self.bundle.inputs, images))
-            truth = None if reference is None else load_reference(reference)
+            channels = align_channels(read_channels(self.inputs, images))
+            truth = None if reference is None else self._load_reference(reference)
         with run.stage("load_model", "Loading the model"):
-            preprocessor = build_preprocessor(
-                self.bundle.preprocessing, [channel.name for channel in self.bundle.inputs]
-            )
-            engine = self._engine_of(self.bundle)
+            preprocessors = [
+                build_preprocessor(bundle.preprocessing, [channel.name for channel in bundle.inputs])
+                for bundle in self.bundles
+            ]
+            engines = [self._engine_of(bundle) for bundle in self.bundles]
         with run.stage("orient", "Orienting"):
             original = channels.images[channels.main]
             oriented = {name: to_lps(image) for name, image in channels.images.items()}
         brain = None
-        if preprocessor.needs_brain:
-            with run.stage("brain", "Finding the brain"), _naming(channels.names[channels.main]):
+        if any(preprocessor.needs_brain for preprocessor in preprocessors):
+            with run.stage("brain", "Finding the brain"), _naming(channels):
                 brain = self._find_brain(oriented[channels.main], name=channels.names[channels.main])
-        with run.stage("preprocess", "Preparing"), _naming(channels.names[channels.main]):
-            prepared = preprocessor.prepare(oriented, brain=None if brain is None else brain.mask)
-        with run.stage("network", f"Segmenting with {engine.name} on {engine.device}"):
-            array = predict_probabilities(engine, prepared.array, tiling=self.bundle.tiling, advance=run.advance)
+        mask = None if brain is None else brain.mask
+        answers = []
+        for bundle, preprocessor, engine in zip(self.bundles, preprocessors, engines, strict=True):
+            with run.stage("preprocess", "Preparing"), _naming(channels):
+                prepared = preprocessor.prepare(oriented, brain=mask)
+            with run.stage("network", f"Segmenting with {engine.name} on {engine.device}"):
+                array = predict_probabilities(engine, prepared.array, tiling=bundle.tiling, advance=run.advance)
+            answers.append((prepared, array))
         with run.stage("postprocess", "Finishing"):
-            maps = prepared.restore(array)
-            del array, prepared
-            mask = None if brain is None else brain.mask
+            maps = average_maps(prepared.restore(array) for prepared, array in answers)
+            del answers, array, prepared
             labelmap = to_grid_of(postprocess.apply(self.bundle.postprocessing, maps, mask), original)
             probability = to_grid_of(_join(maps), original) if probabilities else None
         with run.stage("measure", "Measuring"):
             comparison = None if truth is None else self._compare(labelmap, truth, channels)
-            volumes, lesions = self._measure(labelmap)
-        notes = channels.notes + (() if comparison is None else comparison.notes)
+            agreements = {} if comparison is None else agreements_by_name(labelmap, comparison, self.bundle)
+            volumes = volumes_by_name(labelmap, self.bundle)
+            lesions = lesion_count(labelmap) if self.bundle.postprocessing.get("kind") == "lesions" else None
+        notes = (
+            channels.notes + (() if truth is None else truth.notes) + (() if comparison is None else comparison.notes)
+        )
         return Result(
             labelmap=labelmap,
             image=original,
+            shown=channels.images.get(self.bundle.shown_input, original),
             segments=self.bundle.segments,
+            regions=self.bundle.regions,
             volumes_ml=volumes,
             lesion_count=lesions,
             probabilities=probability,
             reference=None if comparison is None else comparison.reference,
-            agreements=self._agreements_by_name(comparison),
+            agreements=agreements,
             timings_s=run.finish(),
             provenance=build_provenance(
-                bundle=self.bundle,
+                bundles=self.bundles,
                 brain_bundle=self.brain_bundle,
-                engine=engine,
+                engine=engines[0],
                 brain=brain,
                 channels=channels,
-                reference_name=None if truth is None else truth[1],
+                reference_name=None if truth is None else truth.name,
                 options=self._options,
                 notes=notes,
             ),
         )
 
     def _engine_of(self, bundle: Bundle) -> Engine:
-        if bundle.name not in self._engines:
-            self._engines[bundle.name] = self._create(bundle)
-        return self._engines[bundle.name]
+        # Not by name: the folds of one training have the same.
+        if bundle.folder not in self._engines:
+            self._engines[bundle.folder] = self._create(bundle)
+        return self._engines[bundle.folder]
 
     def _find_brain(self, image: sitk.Image, *, name: str) -> Brain:
         if self.brain_bundle is None:
@@ -148,24 +173,25 @@ class Segmenter:
 
         return find_brain(image, probability_of, name=name)
 
-    def _compare(self, labelmap: sitk.Image, truth: tuple[sitk.Image, str], channels: Channels) -> Comparison:
-        image, name = truth
+    def _load_reference(self, source: VolumeSource) -> "_Reference":
+        image, name = load_reference(source)
+        image, notes = match_reference_values(image, self.bundle, name=name)
+        return _Reference(image, name, notes)
+
+    def _compare(self, labelmap: sitk.Image, truth: "_Reference", channels: Channels) -> Comparison:
         return compare_labelmaps(
             labelmap,
-            image,
+            truth.image,
             values=tuple(segment.value for segment in self.bundle.segments),
             segmentation_name=channels.names[channels.main],
-            reference_name=name,
+            reference_name=truth.name,
         )
 
-    def _measure(self, labelmap: sitk.Image) -> tuple[dict[str, float], int | None]:
-        volumes = {segment.name: volume_ml(labelmap, segment.value) for segment in self.bundle.segments}
-        return volumes, lesion_count(labelmap) if self.bundle.postprocessing.get("kind") == "lesions" else None
 
-    def _agreements_by_name(self, comparison: Comparison | None) -> dict[str, Any]:
-        if comparison is None:
-            return {}
-        return {segment.name: comparison.agreements[segment.value] for segment in self.bundle.segments}
+class _Reference(NamedTuple):
+    image: sitk.Image
+    name: str
+    notes: tuple[str, ...]
 
 
 def _join(maps: list[sitk.Image]) -> sitk.Image:
@@ -173,11 +199,12 @@ def _join(maps: list[sitk.Image]) -> sitk.Image:
 
 
 @contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Add the input's name to errors from steps that see only an image."""
+def _naming(channels: Channels) -> Iterator[None]:
+    """Add the input's name to errors from steps that see only images; they say which channel if not the main one."""
     try:
         yield
     except InputError as error:
+        name = channels.names.get(str(error).partition(":")[0], channels.names[channels.main])
         if name in str(error):
             raise
         raise type(error)(f"{name}: {error}") from error

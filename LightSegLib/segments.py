@@ -1,8 +1,8 @@
-"""What a segment is: its value in the labelmap, name, color and coded meaning."""
+"""What a segment is: its value in the labelmap, name, color and coded meaning; and regions made of segments."""
 
 from dataclasses import dataclass
 
-__all__ = ["Code", "Segment", "Terminology"]
+__all__ = ["Code", "Region", "Segment", "Terminology"]
 
 CATEGORY_CONTEXT = "Segmentation category and type - 3D Slicer General Anatomy list"
 REGION_CONTEXT = "Anatomic codes - DICOM master list"
@@ -72,6 +72,14 @@ class Segment:
         region = self.terminology.anatomic_region
         texts = [CATEGORY_CONTEXT, *map(_code_text, parts), REGION_CONTEXT, _code_text(region), _code_text(None)]
         return "~".join(texts)
+
+
+@dataclass(frozen=True)
+class Region:
+    """A union of segments that is measured beside them: its name and the label values that belong to it."""
+
+    name: str
+    values: tuple[int, ...]
 
 
 def _code_text(code: Code | None) -> str:

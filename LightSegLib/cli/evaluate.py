@@ -18,10 +18,12 @@ from LightSegLib.segmenter import Segmenter
 
 __all__ = ["add_parser", "run"]
 
+DATA = Path("../shared/data")
 DESCRIPTION = """\
 Segment the cases that DATA/cases.json lists, and score them against their references. Prints the table of the model
-card; means carry 95 % bootstrap intervals over patients. Beside a FLAIR lesion model stand two plain thresholds: the
-best possible one for each case, and a fixed one chosen on the train cases of other patients."""
+card; means carry 95 % bootstrap intervals over patients. Tumor models are scored by whole tumor, core and enhancing
+tumor. Beside lesion and tumor models stand two plain thresholds on FLAIR: the best possible one for each case, and a
+fixed one chosen on the train cases of other patients, or of other folds where there are folds."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,7 +37,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument("--model", metavar="NAME", help="name or folder of a bundle")
     model.add_argument("--run", dest="run_folder", type=Path, metavar="RUN", help="folder of a training run")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/wmh"), help="folder with cases.json")
+    parser.add_argument(
+        "--data", type=Path, help="folder with cases.json (default: ../shared/data/wmh, or tumor for a tumor model)"
+    )
     parser.add_argument(
         "--split",
         choices=("validation", "train", "all", "left-out"),
@@ -43,7 +47,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="left-out: what the recipe of --run leaves out",
     )
     parser.add_argument("--cases", metavar="A,B", help="exactly these cases")
-    parser.add_argument("--reference", default="lesion", help="reference file of a case, without .nii.gz")
+    parser.add_argument(
+        "--reference", help="reference file of a case, without .nii.gz (default: lesion, or seg for a tumor model)"
+    )
     parser.add_argument("--also", metavar="NAME", help="a second reference, reported beside the first")
     parser.add_argument(
         "--inputs",
@@ -69,17 +75,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace, bundle: Bundle) -> int:
-    from LightSegLib.training.baseline import threshold_baselines
     from LightSegLib.training.cases import read_cases, select_cases
-    from LightSegLib.training.evaluate import evaluate_cases, markdown_table, score_row, summarize
+    from LightSegLib.training.evaluate import evaluate_cases, markdown_table, summarize
+    from LightSegLib.training.evaluate_tasks import task_of
 
-    known = read_cases(options.data)
+    task = task_of(bundle)
+    data = options.data or DATA / task.folder
+    reference = options.reference or task.reference
+    known = read_cases(data)
     if options.cases is None and options.split == "left-out":
         cases = _left_out(options.run_folder, known)
     else:
         cases = select_cases(known, split=options.split, names=options.cases.split(",") if options.cases else ())
     if not cases:
-        raise InputError(f"{options.data}/cases.json: no case in split '{options.split}'; choose another with --split")
+        raise InputError(f"{data}/cases.json: no case in split '{options.split}'; choose another with --split")
     inputs = _inputs(options.inputs, bundle)
     segmenter = Segmenter(bundle, device=options.device, engine=options.engine, threads=options.threads)
     keep = None if options.output is None else options.output / "segmentations"
@@ -87,30 +96,34 @@ def _evaluate(options: argparse.Namespace, bundle: Bundle) -> int:
         segmenter,
         cases,
         inputs=inputs,
-        reference=options.reference,
+        reference=reference,
         also=options.also,
         keep=keep,
         progress=lambda text: print(text, file=sys.stderr, flush=True),
+        evaluate=task.evaluate,
     )
     baselines = {}
-    if not options.no_baseline and bundle.postprocessing.get("kind") == "lesions" and "FLAIR" in inputs:
-        train = select_cases(known, split="train")
-        baselines = threshold_baselines(cases, chosen_on=train, reference=options.reference)
-    rows = [score_row(score, baselines.get(score.case.name)) for score in scores]
+    if not options.no_baseline and task.baselines is not None and "FLAIR" in inputs:
+        baselines = task.baselines(cases, chosen_on=select_cases(known, split="train"), reference=reference)
+    rows = [task.row(score, baselines.get(score.case.name)) for score in scores]
     intervals = summarize(rows)
-    table = markdown_table(rows, intervals, also=options.also)
+    worst = _worst_thirds(rows, task.worst)
+    table = markdown_table(rows, intervals, also=options.also, columns=task.columns)
+    for column, third in worst.items():
+        table += f"\n\nworst third by {column}: {third['mean']:.3f} ({', '.join(third['cases'])})"
     body = {
         "model": {
             "name": bundle.name,
             "version": bundle.version,
             "run": options.run_folder and str(options.run_folder),
         },
-        "reference": options.reference,
+        "reference": reference,
         "also": options.also,
         "inputs": inputs,
         "postprocessing": dict(bundle.postprocessing),
         "cases": rows,
         "summary": {name: asdict(interval) for name, interval in intervals.items()},
+        "worst_third": worst,
     }
     if options.output is not None:
         _write(options.output, rows, body, table)
@@ -119,6 +132,13 @@ def _evaluate(options: argparse.Namespace, bundle: Bundle) -> int:
     else:
         print(table)
     return 0
+
+
+def _worst_thirds(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    from LightSegLib.training.evaluate_tumors import worst_third
+
+    found = {column: worst_third(rows, column) for column in columns}
+    return {column: {"mean": mean, "cases": names} for column, (mean, names) in found.items() if names}
 
 
 def _bundle_of_run(run_folder: Path, folder: Path) -> Bundle:

@@ -53,6 +53,7 @@ def _to_json(bundle: Bundle) -> dict[str, object]:
             for channel in bundle.inputs
         ],
         "segments": [{"value": segment.value, "name": segment.name} for segment in bundle.segments],
+        "regions": [{"name": region.name, "values": list(region.values)} for region in bundle.regions],
         "network": bundle.network_name,
         "size_bytes": bundle.size_bytes,
         "folder": str(bundle.folder),

@@ -22,9 +22,11 @@ examples:
   lightseg segment --model wmh-acu --input FLAIR=flair.nii.gz --output seg.nii.gz
   lightseg segment --model wmh-acu --input FLAIR=flair.nii.gz --input T1=t1.nii.gz \\
       --output seg.seg.nrrd --reference expert.nii.gz --report report.html
+  lightseg segment --model mine/wmh-a,mine/wmh-b --input FLAIR=flair.nii.gz --output seg.nii.gz
 
 Inputs are NIfTI, NRRD or MHA files, or folders with one DICOM series. The segmentation has exactly the grid of the
-first required input. 'lightseg models' lists the models and the inputs they take."""
+first input given, in the order in which 'lightseg models' lists those of each model. Of several models of one task the
+probabilities are averaged."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -36,7 +38,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model", required=True, metavar="NAME", help="a model's name, or a bundle's folder")
+    parser.add_argument(
+        "--model",
+        required=True,
+        action="append",
+        metavar="NAME[,NAME...]",
+        help="a model's name, or a bundle's folder; several are averaged",
+    )
     parser.add_argument(
         "--input", required=True, action="append", metavar="CHANNEL=FILE", help="an input image; once per channel"
     )
@@ -67,8 +75,9 @@ def run(options: argparse.Namespace) -> int:
     line = ProgressLine()
     try:
         with OutputSet(paths, inputs=sources) as outputs:
-            segmenter = Segmenter(options.model, device=options.device, engine=options.engine, threads=options.threads)
-            match_channels(segmenter.bundle.inputs, list(inputs))
+            models = [name for names in options.model for name in names.split(",")]
+            segmenter = Segmenter(models, device=options.device, engine=options.engine, threads=options.threads)
+            match_channels(segmenter.inputs, list(inputs))
             result = segmenter.segment(
                 inputs,
                 reference=options.reference,
@@ -118,8 +127,9 @@ def _name_outputs(options: argparse.Namespace) -> dict[str, str]:
 
 def _summary(result: Result, written: list[Path]) -> str:
     provenance = result.provenance
-    model, engine = provenance["model"], provenance["engine"]
-    parts = [f"{model['name']} {model['version']} on {', '.join(i['name'] for i in provenance['inputs'].values())}"]
+    models, engine = [provenance["model"], *provenance["further_models"]], provenance["engine"]
+    names = " + ".join(f"{model['name']} {model['version']}" for model in models)
+    parts = [f"{names} on {', '.join(entry['name'] for entry in provenance['inputs'].values())}"]
     parts += ["", "Volumes", format_table([[name, f"{ml:.2f} ml"] for name, ml in result.volumes_ml.items()])]
     if result.lesion_count is not None:
         parts.append(f"  {result.lesion_count} lesion{'' if result.lesion_count == 1 else 's'}")

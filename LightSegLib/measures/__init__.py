@@ -5,7 +5,7 @@ from LightSegLib.measures.lesions import count_lesions, lesion_f1, lesion_precis
 from LightSegLib.measures.overlap import avd_percent, dice, fpr, ppv, tpr
 from LightSegLib.measures.partition import segments_between_membranes, v_info, v_rand
 from LightSegLib.measures.pixels import mean_iou, pixel_accuracy
-from LightSegLib.measures.surface import assd_mm, hd95_mm
+from LightSegLib.measures.surface import assd_mm, hausdorff_mm, hd95_mm
 
 __all__ = [
     "Agreement",
@@ -15,6 +15,7 @@ __all__ = [
     "count_lesions",
     "dice",
     "fpr",
+    "hausdorff_mm",
     "hd95_mm",
     "lesion_count",
     "lesion_f1",

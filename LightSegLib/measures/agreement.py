@@ -24,6 +24,7 @@ class Agreement:
 
     dice: float
     hd95_mm: float
+    hausdorff_mm: float
     assd_mm: float
     avd_percent: float
     ppv: float
@@ -42,10 +43,10 @@ class Agreement:
         return {name: None if math.isnan(value) else value for name, value in asdict(self).items()}
 
 
-def compare(segmentation: sitk.Image, reference: sitk.Image, *, value: int = 1) -> Agreement:
-    """Measure how well the voxels of a segmentation that have `value` agree with those of a reference.
+def compare(segmentation: sitk.Image, reference: sitk.Image, *, value: int | tuple[int, ...] = 1) -> Agreement:
+    """Measure how well the voxels of a segmentation that have `value`, or one of several, agree with a reference's.
 
-    Both are 3D integer labelmaps on one grid; the value may be absent from either.
+    Both are 3D integer labelmaps on one grid; the values may be absent from either.
     Raises GeometryError when their grids differ: resample the reference onto the segmentation first, nearest neighbor.
     """
     if not same_grid(segmentation, reference):
@@ -62,6 +63,7 @@ def compare(segmentation: sitk.Image, reference: sitk.Image, *, value: int = 1) 
     return Agreement(
         dice=dice(mask, truth),
         hd95_mm=percentile_distance(distances),
+        hausdorff_mm=percentile_distance(distances, percent=100),
         assd_mm=average_distance(distances),
         avd_percent=avd_percent(mask, truth),
         ppv=ppv(mask, truth),
@@ -77,8 +79,8 @@ def compare(segmentation: sitk.Image, reference: sitk.Image, *, value: int = 1) 
     )
 
 
-def volume_ml(labelmap: sitk.Image, value: int = 1) -> float:
-    """Return the volume in ml of all voxels of a labelmap that have `value`."""
+def volume_ml(labelmap: sitk.Image, value: int | tuple[int, ...] = 1) -> float:
+    """Return the volume in ml of all voxels of a labelmap that have `value`, or one of several."""
     return float(np.count_nonzero(_mask(labelmap, value)) * math.prod(labelmap.GetSpacing()) / 1000)
 
 
@@ -87,8 +89,9 @@ def lesion_count(labelmap: sitk.Image, value: int = 1) -> int:
     return count_lesions(_mask(labelmap, value))
 
 
-def _mask(labelmap: sitk.Image, value: int) -> np.ndarray:
-    return sitk.GetArrayViewFromImage(labelmap) == value
+def _mask(labelmap: sitk.Image, value: int | tuple[int, ...]) -> np.ndarray:
+    array = sitk.GetArrayViewFromImage(labelmap)
+    return np.isin(array, value) if isinstance(value, tuple) else array == value
 
 
 def _crop(mask: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,9 @@
 """The named input volumes of one run: read, checked, and brought onto one grid."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,13 @@ from LightSegLib.errors import ChannelError, GeometryError
 from LightSegLib.geometry import overlap_fraction, resample_onto, same_grid
 from LightSegLib.volumes import check_volume, read_volume
 
-__all__ = ["Channels", "VolumeSource", "align_channels", "match_channels", "read_channels"]
+__all__ = ["Channels", "VolumeSource", "align_channels", "likely_channel", "match_channels", "read_channels"]
 
 VolumeSource = sitk.Image | str | Path
 """A 3D image in memory, or the file or DICOM folder to read it from."""
 
 MIN_OVERLAP = 0.5
-"""An optional channel must cover this share of the first channel's box; below it, it is likely another patient."""
+"""A further channel must cover this share of the first channel's box; below it, it is likely another patient."""
 CT_VALUE = -200
 """Hounsfield units of air and lung lie below; MR intensities are zero or more, or centered on zero by normalization."""
 CT_FRACTION = 0.05
@@ -29,20 +31,23 @@ CT_FRACTION = 0.05
 class Channels:
     """The input volumes of one run by channel name, in the bundle's order.
 
-    `names` says what each is called in messages and provenance (its file, if it has one). `main` is the first
-    required channel, whose grid all share after `align_channels`. `notes` tells what was done to them.
+    `names` says what each is called in messages and provenance (its file, if it has one). `main` is the first of them,
+    whose grid all share after `align_channels`. `missing` are the optional channels that were not given. `notes` tells
+    what was done to them.
     """
 
     images: dict[str, sitk.Image]
     names: dict[str, str]
     main: str
+    missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 def match_channels(inputs: Sequence[InputChannel], given: Sequence[str]) -> dict[str, str]:
     """Map each given channel name to the bundle's spelling of it, without regard to case, in the bundle's order.
 
-    Raises ChannelError when a name is unknown or given twice, or when a required channel is missing.
+    The first of them is the main channel. Raises ChannelError when a name is unknown or given twice, when a required
+    channel is missing, or when none is given.
     """
     known = {channel.name.casefold(): channel.name for channel in inputs}
     spelled: dict[str, str] = {}
@@ -53,9 +58,12 @@ def match_channels(inputs: Sequence[InputChannel], given: Sequence[str]) -> dict
         if channel in spelled:
             raise ChannelError(f"Input {channel} is given twice: give each input once.")
         spelled[channel] = name
-    for wanted in inputs:
-        if wanted.required and wanted.name not in spelled:
-            raise ChannelError(f"Input {wanted.name} is missing: this model takes {_describe(inputs)}.")
+    missing = [channel.name for channel in inputs if channel.required and channel.name not in spelled]
+    if missing:
+        what = f"Input {missing[0]} is" if len(missing) == 1 else f"Inputs {', '.join(missing)} are"
+        raise ChannelError(f"{what} missing: this model takes {_describe(inputs)}.")
+    if not spelled:
+        raise ChannelError(f"No input is given: this model takes {_describe(inputs)}; give at least one.")
     return {spelled[channel.name]: channel.name for channel in inputs if channel.name in spelled}
 
 
@@ -80,8 +88,12 @@ def read_channels(inputs: Sequence[InputChannel], sources: Mapping[str, VolumeSo
     for channel, image in images.items():
         if by_name[channel].modality == "MR":
             _refuse_ct(image, channel=channel, name=names[channel])
-    main = next(channel.name for channel in inputs if channel.required)
-    return Channels(images=images, names=names, main=main)
+    missing = tuple(channel.name for channel in inputs if channel.name not in images)
+    notes: tuple[str, ...] = ()
+    if missing:
+        what = f"{missing[0]} was" if len(missing) == 1 else f"{', '.join(missing)} were"
+        notes = (f"{what} not given: the model has learned to do without, but may be less accurate.",)
+    return Channels(images=images, names=names, main=next(iter(images)), missing=missing, notes=notes)
 
 
 def align_channels(channels: Channels) -> Channels:
@@ -103,7 +115,22 @@ def align_channels(channels: Channels) -> Channels:
             )
         aligned[channel] = resample_onto(image, main)
         notes.append(f"{channel} was resampled onto the grid of {channels.main}.")
-    return Channels(images=aligned, names=channels.names, main=channels.main, notes=tuple(notes))
+    return replace(channels, images=aligned, notes=tuple(notes))
+
+
+def likely_channel(inputs: Sequence[InputChannel], name: str) -> str | None:
+    """Return the channel that the name of a file or node suggests, None if it fits no channel's patterns.
+
+    The most specific pattern wins, which is the one with the most characters besides wildcards: "Case 7 t1ce" fits
+    "*t1*" and "*t1ce*", and is T1ce. Upper and lower case are the same.
+    """
+    fitting = [
+        (len(re.sub(r"\[.*?\]", "x", pattern).replace("*", "").replace("?", "")), channel.name)
+        for channel in inputs
+        for pattern in channel.patterns
+        if fnmatch(name.casefold(), pattern.casefold())
+    ]
+    return max(fitting, key=lambda found: found[0])[1] if fitting else None
 
 
 def _describe(inputs: Sequence[InputChannel]) -> str:

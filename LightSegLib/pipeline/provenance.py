@@ -2,7 +2,7 @@
 
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from importlib import metadata
 from typing import Any
@@ -18,7 +18,7 @@ __all__ = ["build_provenance", "software_versions"]
 
 def build_provenance(
     *,
-    bundle: Bundle,
+    bundles: Sequence[Bundle],
     brain_bundle: Bundle | None,
     engine: Engine,
     brain: Brain | None,
@@ -27,10 +27,14 @@ def build_provenance(
     options: Mapping[str, Any],
     notes: tuple[str, ...],
 ) -> dict[str, Any]:
-    """Return, ready for JSON, everything needed to tell how a result was made and to make it again."""
+    """Return, ready for JSON, everything needed to tell how a result was made and to make it again.
+
+    Of several bundles whose probabilities were averaged, "model" is the first and "further_models" are the others.
+    """
     stripped = None if brain is None else ("skull-stripped" if brain.skull_stripped else "extracted")
     return {
-        "model": _describe_bundle(bundle),
+        "model": _describe_bundle(bundles[0]),
+        "further_models": [_describe_bundle(bundle) for bundle in bundles[1:]],
         "brain_model": None if brain_bundle is None else _describe_bundle(brain_bundle),
         "engine": {"name": engine.name, "device": engine.device, "reason": engine.reason},
         "options": dict(options),
@@ -44,6 +48,7 @@ def build_provenance(
             }
             for channel, image in channels.images.items()
         },
+        "missing_inputs": list(channels.missing),
         "reference": reference_name,
         "notes": list(notes),
         "versions": software_versions(),

@@ -8,7 +8,7 @@ from typing import Any
 import SimpleITK as sitk
 
 from LightSegLib.measures import Agreement
-from LightSegLib.segments import Segment
+from LightSegLib.segments import Region, Segment
 
 __all__ = ["Result", "json_ready"]
 
@@ -17,16 +17,20 @@ __all__ = ["Result", "json_ready"]
 class Result:
     """A segmentation with its measures and provenance.
 
-    `labelmap`: uint8 in the exact geometry (LPS origin, spacing, direction) of `image`, the first required input.
-    `probabilities`: float32 in 0..1 on the same grid, a vector image if there are several segments; None unless asked
-    for. `reference`: the reference on the same grid; `agreements` by segment name, empty without a reference.
-    `volumes_ml` by segment name; `lesion_count`: connected lesions, None for models that segment no lesions.
+    `labelmap`: uint8 in the exact geometry (LPS origin, spacing, direction) of `image`, the first input. `shown`: the
+    input on that grid that pictures show best. `probabilities`: float32 in 0..1 on the same grid, a vector image if the
+    network has several classes; None unless asked for. `regions` are unions of segments. `volumes_ml` by the names of
+    segments and regions. `reference`: the reference on the same grid, with the segments' values; `agreements` by the
+    names of segments and regions, empty without a reference. `lesion_count`: connected lesions, None for models that
+    segment no lesions.
     `timings_s`: seconds by stage and in "total".
     """
 
     labelmap: sitk.Image
     image: sitk.Image
+    shown: sitk.Image
     segments: tuple[Segment, ...]
+    regions: tuple[Region, ...]
     volumes_ml: Mapping[str, float]
     lesion_count: int | None
     timings_s: Mapping[str, float]
@@ -47,6 +51,10 @@ class Result:
                 "segments": [
                     {"value": segment.value, "name": segment.name, "volume_ml": self.volumes_ml[segment.name]}
                     for segment in self.segments
+                ],
+                "regions": [
+                    {"name": region.name, "values": region.values, "volume_ml": self.volumes_ml[region.name]}
+                    for region in self.regions
                 ],
                 "volumes_ml": self.volumes_ml,
                 "lesion_count": self.lesion_count,

@@ -9,11 +9,24 @@ import numpy as np
 import SimpleITK as sitk
 
 from LightSegLib.errors import BundleError
+from LightSegLib.preprocess.box import BrainBox
+from LightSegLib.preprocess.box_slices import BrainBoxSlices
 from LightSegLib.preprocess.head import HeadVolume
 from LightSegLib.preprocess.slices import BrainSlices
 from LightSegLib.preprocess.volume import BrainVolume
 
-__all__ = ["BrainSlices", "BrainVolume", "HeadVolume", "Prepared", "Preprocessor", "build_preprocessor"]
+__all__ = [
+    "BrainBox",
+    "BrainBoxSlices",
+    "BrainSlices",
+    "BrainVolume",
+    "HeadVolume",
+    "Prepared",
+    "Preprocessor",
+    "build_preprocessor",
+]
+
+KINDS = ("brain_box", "brain_box_slices", "brain_slices", "brain_volume", "head_volume")
 
 
 class Prepared(Protocol):
@@ -42,6 +55,20 @@ def build_preprocessor(settings: Mapping[str, Any], channels: Sequence[str]) -> 
     """Build the preprocessor that a bundle's `preprocessing` section describes, for its input `channels` in order."""
     try:
         kind = settings["kind"]
+        if kind == "brain_box":
+            z, y, x = settings["multiple"]
+            return BrainBox(
+                channels=tuple(channels),
+                spacing_mm=float(settings["spacing_mm"]),
+                multiple=(int(z), int(y), int(x)),
+            )
+        if kind == "brain_box_slices":
+            height, width = settings["canvas"]
+            return BrainBoxSlices(
+                channels=tuple(channels),
+                spacing_mm=float(settings["spacing_mm"]),
+                canvas=(int(height), int(width)),
+            )
         if kind == "brain_slices":
             height, width = settings["canvas"]
             return BrainSlices(
@@ -66,4 +93,4 @@ def build_preprocessor(settings: Mapping[str, Any], channels: Sequence[str]) -> 
         raise BundleError(
             f"the bundle's preprocessing section is incomplete or malformed ({error!r}): reinstall it"
         ) from error
-    raise BundleError(f"unknown preprocessing {kind!r}; known: brain_slices, brain_volume, head_volume")
+    raise BundleError(f"unknown preprocessing {kind!r}; known: {', '.join(KINDS)}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import SimpleITK as sitk
 
-from LightSegLib.errors import InputError
+from LightSegLib.errors import ChannelError, InputError
 from LightSegLib.preprocess.grid import sample
 from LightSegLib.preprocess.normalization import NORMALIZATIONS
 
@@ -22,11 +22,18 @@ CLOSEST_SLICES_MM = 0.8
 
 
 def normalized_in_brain(
-    images: Mapping[str, sitk.Image], brain: sitk.Image, grid: sitk.Image, *, normalization: Mapping[str, str]
+    images: Mapping[str, sitk.Image],
+    brain: sitk.Image,
+    grid: sitk.Image,
+    *,
+    normalization: Mapping[str, str],
+    highest: float = HIGHEST,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Sample images and brain mask on `grid`: normalized volumes by channel, float32, and the mask, (z, y, x).
 
     `normalization` says for each channel how (`normalization.NORMALIZATIONS`); a channel without an image is left out.
+    Values are clipped to LOWEST..`highest`. Errors: InputError if the mask is empty, ChannelError if a channel has no
+    contrast inside the brain.
     """
     mask = sample(brain, grid) > 0.5
     if not mask.any():
@@ -35,8 +42,11 @@ def normalized_in_brain(
     for name, kind in normalization.items():
         if name in images:
             values = sample(images[name], grid)
-            center, scale = NORMALIZATIONS[kind](values[mask])
-            volumes[name] = np.where(mask, ((values - center) / scale).clip(LOWEST, HIGHEST), BACKGROUND)
+            try:
+                center, scale = NORMALIZATIONS[kind](values[mask])
+            except InputError as error:
+                raise ChannelError(f"{name}: {error}") from error
+            volumes[name] = np.where(mask, ((values - center) / scale).clip(LOWEST, highest), BACKGROUND)
     return volumes, mask
 
 

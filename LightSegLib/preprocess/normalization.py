@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from LightSegLib.errors import InputError
 
-__all__ = ["NORMALIZATIONS", "interquartile", "tissue_mode"]
+__all__ = ["NORMALIZATIONS", "interquartile", "tissue_mode", "z_score"]
 
 HISTOGRAM_BINS = 256
 # Three bins smooth the comb that 8-bit images leave in a 256-bin histogram without moving the tissue peak.
@@ -56,7 +56,21 @@ def interquartile(values: np.ndarray) -> tuple[float, float]:
     return float(middle), float((high - low) / 1.349)
 
 
+def z_score(values: np.ndarray) -> tuple[float, float]:
+    """Return (center, scale) as mean and standard deviation.
+
+    Source: Ashtari et al., Low-rank convolutional networks for brain tumor segmentation, section 3.1.
+    """
+    center, scale = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+    if not scale > 0:
+        raise InputError(
+            "the brain has a single intensity, so it cannot be normalized: check that the image is an MR scan"
+        )
+    return center, scale
+
+
 NORMALIZATIONS: dict[str, Callable[[np.ndarray], tuple[float, float]]] = {
     "tissue_mode": tissue_mode,
     "interquartile": interquartile,
+    "z_score": z_score,
 }

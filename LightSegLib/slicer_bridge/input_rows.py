@@ -1,13 +1,13 @@
 """One row with a volume selector per named input of a model, in the module's panel."""
 
 from collections.abc import Callable
-from fnmatch import fnmatch
 from typing import Any
 
 import qt
 import slicer
 
 from LightSegLib.bundles import InputChannel
+from LightSegLib.pipeline.channels import likely_channel
 
 __all__ = ["InputRows"]
 
@@ -34,7 +34,7 @@ class InputRows:
         for channel in channels:
             role = ROLE + channel.name
             if parameters.GetNodeReference(role) is None:
-                guess = _likely_volume(channel, parameters.GetScene())
+                guess = _likely_volume(channel, channels, parameters.GetScene())
                 parameters.SetNodeReferenceID(role, guess.GetID() if guess is not None else None)
             selector = slicer.qMRMLNodeComboBox()
             selector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
@@ -64,14 +64,14 @@ class InputRows:
         return remember
 
 
-def _likely_volume(channel: InputChannel, scene: Any) -> Any:
-    """Return the first volume whose name fits the channel; for a required one, else the first volume, if any."""
+def _likely_volume(channel: InputChannel, channels: tuple[InputChannel, ...], scene: Any) -> Any:
+    """Return the first volume whose name suggests the channel; for a required one, else the first volume, if any."""
     nodes = [
         node
         for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode", scene)
         if node.GetClassName() == "vtkMRMLScalarVolumeNode"
     ]
     for node in nodes:
-        if any(fnmatch(node.GetName().casefold(), pattern.casefold()) for pattern in channel.patterns):
+        if likely_channel(channels, node.GetName()) == channel.name:
             return node
     return nodes[0] if nodes and channel.required else None

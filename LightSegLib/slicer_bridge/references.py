@@ -9,6 +9,7 @@ import vtk
 from vtk.util import numpy_support
 
 from LightSegLib.errors import GeometryError, InputError
+from LightSegLib.pipeline.structures import reference_lookup
 from LightSegLib.segments import Segment
 from LightSegLib.slicer_bridge.grids import Grid, matrix_from_vtk, vtk_from_matrix
 from LightSegLib.slicer_bridge.transforms import ParentTransform, parent_transform, reslice
@@ -20,13 +21,19 @@ BINARY = "Binary labelmap"
 NODE_CLASSES = ("vtkMRMLSegmentationNode", "vtkMRMLLabelMapVolumeNode", "vtkMRMLScalarVolumeNode")
 
 
-def reference_labelmap(node: "slicer.vtkMRMLNode", grid: Grid, segments: Sequence[Segment]) -> sitk.Image:
-    """Return a reference node as a uint8 labelmap (LPS) with the values of `segments` on `grid` (world space).
+def reference_labelmap(
+    node: "slicer.vtkMRMLNode",
+    grid: Grid,
+    segments: Sequence[Segment],
+    *,
+    known_values: Sequence[tuple[int, ...]] = (),
+) -> sitk.Image:
+    """Return a reference node as a uint16 labelmap (LPS) with the values of `segments` on `grid` (world space).
 
     Transforms above the reference, linear or not, are applied; another grid is resampled with nearest neighbor, in
     one step. In a segmentation node the segments are found by terminology, then by name; a single segment stands for
     a single segment. In a volume the values must be those of `segments`; a single value other than 0 stands for a
-    single segment.
+    single segment. With `known_values`, a bundle's `reference_values`, a volume has one of these sets and keeps it.
     Errors: InputError if the node is of another kind, empty of voxels or its segments or values do not fit;
     GeometryError if nothing of it lies within `grid`.
     """
@@ -36,7 +43,7 @@ def reference_labelmap(node: "slicer.vtkMRMLNode", grid: Grid, segments: Sequenc
     if node.IsA("vtkMRMLSegmentationNode"):
         labels, is_empty = _from_segmentation(node, grid, segments)
     else:
-        labels, is_empty = _from_volume(node, grid, segments)
+        labels, is_empty = _from_volume(node, grid, segments, known_values)
     if not labels.any() and not is_empty:
         raise GeometryError(
             f'The reference "{node.GetName()}" lies wholly outside the input volume: '
@@ -45,21 +52,30 @@ def reference_labelmap(node: "slicer.vtkMRMLNode", grid: Grid, segments: Sequenc
     return grid.image(labels)
 
 
-def _from_volume(node: "slicer.vtkMRMLVolumeNode", grid: Grid, segments: Sequence[Segment]) -> tuple[np.ndarray, bool]:
+def _from_volume(
+    node: "slicer.vtkMRMLVolumeNode",
+    grid: Grid,
+    segments: Sequence[Segment],
+    known_values: Sequence[tuple[int, ...]],
+) -> tuple[np.ndarray, bool]:
     image_data = scalar_image_data(node)
     values = np.unique(slicer.util.arrayFromVolume(node))
     found = [value for value in values.tolist() if value != 0]
     lookup = {segment.value: segment.value for segment in segments if segment.value in found}
     if len(found) == 1 and len(segments) == 1:
         lookup = {found[0]: segments[0].value}
-    if found and not lookup:
+    if known_values:
+        # What they mean is told where they are compared; here they must only mean something.
+        reference_lookup(found, segments, known_values, name=f'The reference "{node.GetName()}"')
+        lookup = {value: int(value) for value in found}
+    elif found and not lookup:
         expected = ", ".join(str(segment.value) for segment in segments)
         raise InputError(
             f'The reference "{node.GetName()}" has {len(found)} values, none of them {expected}: '
             "choose a labelmap of the same structures"
         )
     sampled = reslice(image_data, node_grid(node).ijk_to_ras, parent_transform(node), grid, labels=True)
-    labels = np.zeros(sampled.shape, np.uint8)
+    labels = np.zeros(sampled.shape, np.uint16)
     for value, label in lookup.items():
         labels[sampled == value] = label
     return labels, not found
@@ -70,7 +86,7 @@ def _from_segmentation(
 ) -> tuple[np.ndarray, bool]:
     parent = parent_transform(node)
     segmentation = _with_labelmaps(node, parent, grid)
-    labels = np.zeros(grid.size[::-1], np.uint8)
+    labels = np.zeros(grid.size[::-1], np.uint16)
     is_empty = True
     for segment_id, segment in _matches(node, segments):
         source = segmentation.GetSegment(segment_id)

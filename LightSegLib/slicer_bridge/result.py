@@ -16,8 +16,9 @@ __all__ = ["SegmentResult"]
 class SegmentResult:
     """Nodes and numbers of one finished run.
 
-    `segmentation` and `table` are in the scene of the input. `volumes_ml` by segment name. `lesion_count`: None for
-    models that segment no lesions. `agreements`: agreement with the reference by segment name, empty without one.
+    `segmentation` and `table` are in the scene of the input. `volumes_ml` by the names of segments and of regions
+    made of segments. `lesion_count`: None for models that segment no lesions. `agreements` with the reference by the
+    same names, empty without one.
     `timings_s`: seconds by stage and in "total".
     """
 

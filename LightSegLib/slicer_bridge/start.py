@@ -53,7 +53,7 @@ def start_segment(
     task = SceneTask(
         bundle=bundle,
         volumes=spelled,
-        main=next(channel.name for channel in bundle.inputs if channel.required),
+        main=next(iter(spelled)),
         reference=reference,
         output=output,
         probabilities=probabilities,

@@ -1,4 +1,4 @@
-"""Volumes and agreement as a table node: one row per segment, numbers as numbers."""
+"""Volumes and agreement as a table node: one row per segment and region, numbers as numbers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +11,7 @@ __all__ = ["MEASURES", "show_measures"]
 MEASURES = (
     ("dice", "Dice"),
     ("hd95_mm", "HD95 [mm]"),
+    ("hausdorff_mm", "Hausdorff [mm]"),
     ("assd_mm", "ASSD [mm]"),
     ("avd_percent", "AVD [%]"),
     ("lesion_recall", "Lesion recall"),
@@ -25,8 +26,8 @@ MEASURES = (
 def show_measures(node: "slicer.vtkMRMLTableNode", result: Mapping[str, Any]) -> None:
     """Replace the content of a table node by the measures of a result in JSON form, as `Result.to_json` gives it.
 
-    Columns: segment, volume in ml, lesion count where the model counts lesions, then the agreement if there was a
-    reference. An undefined measure is an empty cell (NaN).
+    One row for each segment, then for each region made of segments. Columns: name, volume in ml, lesion count where the
+    model counts lesions, then the agreement if there was a reference. An undefined measure is an empty cell (NaN).
     """
     volumes, agreements = result["volumes_ml"], result["agreement"] or {}
     columns: dict[str, list[float | None]] = {"Volume [ml]": list(volumes.values())}

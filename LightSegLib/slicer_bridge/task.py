@@ -65,7 +65,12 @@ class SceneTask:
             inputs[channel] = self._write_image(self._worlds[channel].image, self._file_of(channel))
         reference = None
         if self.reference is not None:
-            labelmap = reference_labelmap(self.reference, self._worlds[self.main].world_grid, self.bundle.segments)
+            labelmap = reference_labelmap(
+                self.reference,
+                self._worlds[self.main].world_grid,
+                self.bundle.segments,
+                known_values=self.bundle.reference_values,
+            )
             reference = self._write_image(labelmap, self._file_of(REFERENCE))
         job = Job(
             model=str(self.bundle.folder),

@@ -20,7 +20,8 @@ SAME_CENTER = {"simvent": "ms3seg"}
 class Case:
     """One scan: its folder, what files it has (names without .nii.gz), and what it may be used for.
 
-    Cases with the same `patient` are not independent; `center` is where it was scanned.
+    Cases with the same `patient` are not independent; `center` is where it was scanned; `fold` is the part of a
+    cross-validation that scores it, None where the listing has none.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Case:
     patient: str
     folder: Path
     files: tuple[str, ...]
+    fold: int | None = None
 
     def path(self, file: str) -> Path:
         """Return the path of a file by its name without the extension."""
@@ -36,7 +38,10 @@ class Case:
 
 
 def read_cases(data: Path) -> list[Case]:
-    """Read `cases.json` of a data folder. Raises InputError naming the file."""
+    """Read `cases.json` of a data folder; a case whose files it does not name has those in its folder.
+
+    Raises InputError naming the file.
+    """
     listing = Path(data) / "cases.json"
     try:
         entries = json.loads(listing.read_text(encoding="utf-8"))
@@ -47,7 +52,8 @@ def read_cases(data: Path) -> list[Case]:
                 center=center_of(entry["case"]),
                 patient=entry.get("patient", entry["case"]),
                 folder=Path(data) / entry["case"],
-                files=tuple(entry["files"]),
+                files=tuple(entry["files"]) if "files" in entry else _files_in(Path(data) / entry["case"]),
+                fold=entry.get("fold"),
             )
             for entry in entries
         ]
@@ -55,6 +61,10 @@ def read_cases(data: Path) -> list[Case]:
         raise InputError(f"{listing}: missing; give the folder that holds cases.json and one folder per case") from None
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise InputError(f"{listing}: malformed ({error!r}); see DATA.md for its format") from error
+
+
+def _files_in(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.name.removesuffix(".nii.gz") for path in folder.glob("*.nii.gz")))
 
 
 def center_of(case: str) -> str:
@@ -80,7 +90,12 @@ def select_cases(cases: Iterable[Case], *, split: str = "all", names: Iterable[s
 
 
 def left_out(cases: Iterable[Case], settings: dict) -> list[Case]:
-    """Return the cases that a recipe's `[source]` settings leave out by center or by name."""
+    """Return the cases that a recipe's `[source]` settings leave out by center, fold or name."""
     centers = {SAME_CENTER.get(name, name) for name in settings.get("leave_out_centers", ())}
     names = set(settings.get("leave_out_cases", ()))
-    return [case for case in cases if case.center in centers or case.name in names]
+    fold = settings.get("leave_out_fold")
+    return [
+        case
+        for case in cases
+        if case.center in centers or case.name in names or (fold is not None and case.fold == fold)
+    ]

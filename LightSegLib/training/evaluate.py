@@ -18,7 +18,7 @@ from LightSegLib.training.cases import Case
 from LightSegLib.volumes import read_labelmap
 from LightSegLib.writers import write_labelmap
 
-__all__ = ["CaseScore", "evaluate_case", "evaluate_cases", "markdown_table", "score_row", "summarize"]
+__all__ = ["CARD_COLUMNS", "CaseScore", "evaluate_case", "evaluate_cases", "markdown_table", "score_row", "summarize"]
 
 # Columns of the model card's table: key of `score_row`, title, number format.
 CARD_COLUMNS = (
@@ -110,10 +110,17 @@ def summarize(rows: Sequence[Mapping[str, Any]]) -> dict[str, Interval]:
 
 
 def markdown_table(
-    rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Interval], *, also: str | None = None
+    rows: Sequence[Mapping[str, Any]],
+    summary: Mapping[str, Interval],
+    *,
+    also: str | None = None,
+    columns: Sequence[tuple[str, str, str]] = CARD_COLUMNS,
 ) -> str:
-    """Return the table of a model card: one line per case, then means and 95 % intervals; "-" where undefined."""
-    columns = [(key, title.format(also=also), form) for key, title, form in CARD_COLUMNS if key in summary]
+    """Return the table of a model card: one line per case, then means and 95 % intervals; "-" where undefined.
+
+    `columns`: key of a row, title and number format; those that no row has are left out.
+    """
+    columns = [(key, title.format(also=also), form) for key, title, form in columns if key in summary]
     lines = [["case", *(title for _, title, _ in columns)], ["---", *("---:" for _ in columns)]]
     for row in rows:
         lines.append([row["case"], *(_number(row.get(key), form) for key, _, form in columns)])
@@ -133,11 +140,12 @@ def evaluate_cases(
     also: str | None = None,
     keep: Path | None = None,
     progress: Callable[[str], None] = lambda text: None,
-) -> list[CaseScore]:
-    """Score every case in turn, telling `progress` about each."""
+    evaluate: Callable[..., Any] = evaluate_case,
+) -> list[Any]:
+    """Score every case in turn by `evaluate`, telling `progress` about each."""
     scores = []
     for number, case in enumerate(cases, start=1):
-        score = evaluate_case(segmenter, case, inputs=inputs, reference=reference, also=also, keep=keep)
+        score = evaluate(segmenter, case, inputs=inputs, reference=reference, also=also, keep=keep)
         progress(f"{number}/{len(cases)} {case.name}: Dice {score.agreement.dice:.3f}, {score.seconds:.1f} s")
         scores.append(score)
     return scores

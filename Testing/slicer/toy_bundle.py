@@ -1,8 +1,10 @@
-"""Two bundles that need no training: what is bright is a lesion, what is not air is the brain."""
+"""Bundles that need no training: what is bright is a lesion or a tumor, what is not air is the brain."""
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ BRAIN = {
     "category": {"scheme": "SCT", "value": "123037004", "meaning": "Anatomical Structure"},
     "type": {"scheme": "SCT", "value": "12738006", "meaning": "Brain"},
 }
+TUMOR_VALUES = {"Core": 1, "Edema": 2, "Enhancing tumor": 3}
 
 
 def make_bundles(folder: Path) -> Path:
@@ -40,7 +43,7 @@ def make_bundles(folder: Path) -> Path:
         inputs=[_input("MR", required=True, patterns=["*"])],
         preprocessing={"kind": "head_volume", "spacing_mm": 2.0},
         postprocessing={"kind": "brain", "threshold": 0.5},
-        label=BRAIN,
+        labels=[BRAIN],
     )
     _write(
         lesions,
@@ -56,9 +59,48 @@ def make_bundles(folder: Path) -> Path:
             "brain": str(brain),
         },
         postprocessing={"kind": "lesions", "threshold": 0.5, "min_lesion_ml": 0.01},
-        label=WMH,
+        labels=[WMH],
     )
     return lesions
+
+
+def make_tumor_bundle(folder: Path) -> Path:
+    """Write a bundle for tumors beside those of `make_bundles`, and return it."""
+    tumor = folder / "toy-tumor"
+    _write(
+        tumor,
+        _tumor_model(),
+        inputs=[_input(name, required=False, patterns=[f"*{name}*"]) for name in ("T1", "T1ce", "T2", "FLAIR")],
+        preprocessing={
+            "kind": "brain_box",
+            "spacing_mm": 1.5,
+            "multiple": [4, 4, 4],
+            "brain": str(folder / "toy-brain"),
+        },
+        postprocessing={
+            "kind": "nested_tumor",
+            "thresholds": {"WT": 0.5, "TC": 0.5, "ET": 0.5},
+            "min_whole_tumor_ml": 0.1,
+            "min_enhancing_ml": 0.1,
+        },
+        labels=[
+            {**WMH, "value": value, "name": name, "color": [80 * value, 0, 0]} for name, value in TUMOR_VALUES.items()
+        ],
+        more={"regions": {"WT": [1, 2, 3], "TC": [1, 3]}, "reference_values": [[1, 2, 3], [1, 2, 4]]},
+    )
+    return tumor
+
+
+def _tumor_model() -> openvino.Model:
+    """Return a network that knows where the toy tumor is bright and dark: WT, TC and ET."""
+    values = ops.parameter([1, 4, ANY, ANY, ANY], np.float32)
+    t1, t1ce, t2, flair = (ops.gather(values, np.array([channel]), np.array(1)) for channel in range(4))
+    whole = ops.subtract(ops.maximum(t2, flair), np.float32(1.5))
+    dark = ops.subtract(ops.negative(t1), np.float32(2.5))
+    core = ops.maximum(dark, ops.subtract(ops.abs(t1ce), np.float32(2)))
+    enhancing = ops.subtract(t1ce, np.float32(2))
+    logits = ops.multiply(ops.concat([whole, core, enhancing], 1), np.float32(6))
+    return openvino.Model([logits], [values])
 
 
 def _linear_model(shape: list[int], *, channel: int, threshold: float, slope: float) -> openvino.Model:
@@ -79,7 +121,8 @@ def _write(
     inputs: list[dict[str, Any]],
     preprocessing: dict[str, Any],
     postprocessing: dict[str, Any],
-    label: dict[str, Any],
+    labels: list[dict[str, Any]],
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     folder.mkdir(parents=True)
     openvino.save_model(model, folder / "model.xml")
@@ -99,8 +142,9 @@ def _write(
             "preprocessing": preprocessing,
             "tiling": {},
             "postprocessing": postprocessing,
-            "labels": [label],
+            "labels": labels,
             "files": files,
+            **more,
         },
     }
     (folder / "metadata.json").write_text(json.dumps(metadata))

@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from LightSegLib import segmenter
 from LightSegLib.bundles import Bundle, InputChannel
 from LightSegLib.errors import BundleError
-from LightSegLib.segments import Code, Segment, Terminology
+from LightSegLib.segments import Code, Region, Segment, Terminology
 
 Size = tuple[int, int, int]
 Spacing = tuple[float, float, float]
@@ -21,6 +21,9 @@ BRAIN_RADII_MM = np.array([32.0, 40.0, 30.0])  # z, y, x
 LESIONS = ((4.0, -12.0, 13.0, 5.0), (-8.0, 10.0, -12.0, 4.0))  # z, y, x, radius, in mm from the center
 LESION_Z = 3.0
 """Where the toy network's sigmoid is one half, in units of the normalized FLAIR."""
+
+TUMOR_CONTRASTS = {"T1": (-60, 0, -40), "T1ce": (-60, 0, 150), "T2": (150, 120, 100), "FLAIR": (90, 120, 110)}
+"""How much brighter than the brain the toy tumor's core, edema and rim are on each contrast."""
 
 TISSUE = Terminology(
     category=Code("SCT", "49755003", "Morphologically Abnormal Structure"),
@@ -130,6 +133,9 @@ def make_bundle(name: str, **changes: object) -> Bundle:
         "tiling": {},
         "postprocessing": {"kind": "lesions", "threshold": 0.5, "min_lesion_ml": 0.01},
         "segments": (Segment(value=1, name="WMH", color=(230, 90, 60), terminology=TISSUE),),
+        "regions": (),
+        "reference_values": (),
+        "shown_input": "FLAIR",
         "divisors": (16, 16),
         "hashes": {"model.xml": "0" * 64},
     }
@@ -145,9 +151,67 @@ def make_brain_bundle() -> Bundle:
     )
 
 
-def install_toys(monkeypatch: pytest.MonkeyPatch) -> LesionEngine:
-    """Let `Segmenter` find the bundles "toy" and "toy-brain" with their engines; returns the lesion engine."""
-    bundles = {"toy": make_bundle("toy"), "toy-brain": make_brain_bundle()}
+def make_tumor(*, spacing: Spacing = SPACING, size: Size = SIZE) -> tuple[dict[str, sitk.Image], sitk.Image]:
+    """Four skull-stripped contrasts of a head with a tumor, and its labels: core 1 within a rim 3, edema 2 around."""
+    z, y, x = _coordinates(size, spacing)
+    distance = np.sqrt((z - 4) ** 2 + (y + 6) ** 2 + (x - 9) ** 2)
+    labels = np.select([distance <= 6, distance <= 9, distance <= 14], [1, 3, 2], 0).astype(np.uint8)
+    brain = _paint_head(size, spacing, skull=False) > 0
+    noise = np.random.default_rng(11)
+    images = {}
+    for name, (core, edema, rim) in TUMOR_CONTRASTS.items():
+        values = 100 + noise.normal(0, 3, labels.shape)
+        values += np.select([labels == 1, labels == 2, labels == 3], [core, edema, rim], 0)
+        images[name] = _image(np.where(brain, values, 0).astype(np.float32), spacing)
+    return images, _image(labels, spacing)
+
+
+@dataclass
+class TumorEngine:
+    """Knows where the toy tumor is bright and dark, on any of its contrasts that is given."""
+
+    name: str = "toy"
+    device: str = "cpu"
+    reason: str = "the only one in this test"
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        t1, t1ce, t2, flair = np.moveaxis(batch, 1, 0)
+        whole, core = np.maximum(t2, flair) - 1.5, np.maximum(-t1 - 2.5, np.abs(t1ce) - 2)
+        return (4 * np.stack([whole, core, t1ce - 2], axis=1)).astype(np.float32)
+
+
+def make_tumor_bundle(name: str = "toy-tumor", **changes: object) -> Bundle:
+    values = {"Core": (1, (220, 50, 47)), "Edema": (2, (60, 180, 75)), "Enhancing tumor": (3, (255, 225, 25))}
+    settings: dict[str, object] = {
+        "inputs": tuple(
+            InputChannel(name=channel, required=False, modality="MR", patterns=(f"*{channel.lower()}*",))
+            for channel in TUMOR_CONTRASTS
+        ),
+        "preprocessing": {"kind": "brain_box", "spacing_mm": 1.5, "multiple": [8, 8, 8], "brain": "toy-brain"},
+        "postprocessing": {
+            "kind": "nested_tumor",
+            "thresholds": {"WT": 0.5, "TC": 0.5, "ET": 0.5},
+            "min_whole_tumor_ml": 0.1,
+            "min_enhancing_ml": 0.1,
+        },
+        "segments": tuple(
+            Segment(value=value, name=segment, color=color, terminology=TISSUE)
+            for segment, (value, color) in values.items()
+        ),
+        "regions": (Region("WT", (1, 2, 3)), Region("TC", (1, 3)), Region("ET", (3,))),
+        "reference_values": ((1, 2, 3), (1, 2, 4)),
+        "divisors": (8, 8, 8),
+    }
+    return make_bundle(name, **{**settings, **changes})
+
+
+def install_toys(monkeypatch: pytest.MonkeyPatch, *more: Bundle) -> LesionEngine:
+    """Let `Segmenter` find the bundles "toy", "toy-tumor" and "toy-brain", and `more`, which are tumor bundles.
+
+    Returns the engine of "toy".
+    """
+    own = make_bundle("toy"), make_tumor_bundle(), make_brain_bundle()
+    bundles = {bundle.name: bundle for bundle in (*own, *more)}
     lesion_engine = LesionEngine()
 
     def load(name: str) -> Bundle:
@@ -155,8 +219,10 @@ def install_toys(monkeypatch: pytest.MonkeyPatch) -> LesionEngine:
             raise BundleError(f"Unknown model '{name}'; known models: {', '.join(bundles)}")
         return bundles[name]
 
-    def create(bundle: Bundle, **options: object) -> LesionEngine | BrainEngine:
-        return BrainEngine() if bundle.name == "toy-brain" else lesion_engine
+    def create(bundle: Bundle, **options: object) -> LesionEngine | BrainEngine | TumorEngine:
+        if bundle.name == "toy-brain":
+            return BrainEngine()
+        return lesion_engine if bundle.name == "toy" else TumorEngine()
 
     monkeypatch.setattr(segmenter, "load_bundle", load)
     monkeypatch.setattr(segmenter, "create_engine", create)

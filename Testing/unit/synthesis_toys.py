@@ -13,6 +13,7 @@ from LightSegLib.training.synthesis.anatomy import Head, load_head
 SKIN, BONE, FLUID, CORTEX, WHITE_MATTER, VENTRICLE, BRAIN_STEM, WHITE_MATTER_LESION = 120, 102, 24, 3, 2, 4, 16, 25
 SHAPE = (84, 76, 68)  # (z, y, x) in mm
 MNI_SHAPE = (182, 218, 182)  # of the real lesion masks, 1 mm
+MASK_SHAPE = (155, 240, 240)  # of the real tumor masks, 1 mm
 CANAL_END = 8  # z of the lowest voxel of the spinal canal
 
 
@@ -37,10 +38,19 @@ def toy_labels() -> np.ndarray:
     return labels
 
 
+def toy_tumor() -> np.ndarray:
+    """A ring-enhancing tumor of 30 mm with edema of 24 mm about it in a brain of real size, (z, y, x)."""
+    z, y, x = np.meshgrid(*(np.arange(n) for n in MASK_SHAPE), indexing="ij", sparse=True)
+    mm = np.sqrt((z - 85.0) ** 2 + (y - 120.0) ** 2 + (x - 90.0) ** 2)
+    return np.select([mm < 10, mm < 15, mm < 39], [1, 3, 2], 0).astype(np.uint8)
+
+
 def write_toy_library(folder: Path) -> Path:
-    """Write `brain/head_01.nii.gz` and the lesion files of a library into `folder`."""
+    """Write `brain/head_01.nii.gz`, `tumor_masks/toy_01.nii.gz` and the lesion files of a library into `folder`."""
     (folder / "brain").mkdir(parents=True)
     (folder / "lesions").mkdir()
+    (folder / "tumor_masks").mkdir()
+    sitk.WriteImage(sitk.GetImageFromArray(toy_tumor()), str(folder / "tumor_masks" / "toy_01.nii.gz"))
     image = sitk.GetImageFromArray(toy_labels())
     sitk.WriteImage(image, str(folder / "brain" / "head_01.nii.gz"))
     mask = np.zeros(MNI_SHAPE, np.uint8)

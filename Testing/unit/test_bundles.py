@@ -9,6 +9,7 @@ import pytest
 
 from LightSegLib.bundles import bundle_names, list_bundles, load_bundle
 from LightSegLib.errors import BundleError
+from LightSegLib.segments import Region
 
 
 def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -48,6 +49,22 @@ def test_a_name_cannot_reach_outside_the_models(models: Path) -> None:
 def test_an_empty_folder_of_models_is_told(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="known models: none is installed"):
         load_bundle("wmh-acu", root=tmp_path)
+
+
+def test_no_input_need_be_required(models: Path) -> None:
+    rewrite(models / "wmh-acu", lambda metadata: metadata["lightseg"]["inputs"][0].update(required=False))
+    assert [channel.required for channel in load_bundle("wmh-acu", root=models).inputs] == [False, False]
+
+
+def test_regions_reference_values_and_the_input_to_show_are_read(models: Path) -> None:
+    bundle = load_bundle("wmh-acu", root=models)
+    assert (bundle.regions, bundle.reference_values, bundle.shown_input) == ((), (), "FLAIR")
+    settings = {"regions": {"All": [1]}, "reference_values": [[1], [255]], "shown_input": "T1"}
+    rewrite(models / "wmh-acu", lambda metadata: metadata["lightseg"].update(settings))
+    bundle = load_bundle("wmh-acu", root=models)
+    assert bundle.regions == (Region("All", (1,)),)
+    assert bundle.reference_values == ((1,), (255,))
+    assert bundle.shown_input == "T1"
 
 
 def test_a_missing_folder_of_models_is_told(tmp_path: Path) -> None:
@@ -113,7 +130,7 @@ def test_another_format_version_names_the_remedy(models: Path, version: int, rem
         (lambda m: m["lightseg"]["network"].pop("name"), "section lightseg, network lacks 'name'"),
         (lambda m: m["lightseg"]["inputs"][1].update(name="FLAIR"), r"names an input twice \(FLAIR, FLAIR\)"),
         (lambda m: m["lightseg"]["inputs"][0].update(required="yes"), "input 1: 'required' must be true or false"),
-        (lambda m: m["lightseg"]["inputs"][0].update(required=False), "has no required input"),
+        (lambda m: m["lightseg"].update(inputs=[]), "has no input"),
         (lambda m: m["lightseg"].update(inputs=["FLAIR"]), "input 1 must be an object, got 'FLAIR'"),
         (lambda m: m["lightseg"]["labels"][0].update(value=True), "label 1: 'value' must be a whole number, got True"),
         (lambda m: m["lightseg"]["labels"][0].update(value=0), "label 1: .*value 0"),
@@ -121,6 +138,14 @@ def test_another_format_version_names_the_remedy(models: Path, version: int, rem
         (lambda m: m["lightseg"]["labels"][0].update(color=[1, 2, 300]), "label 1: .*color"),
         (lambda m: m["lightseg"].update(labels=[]), "labels must have different values, got \\[\\]"),
         (lambda m: m["lightseg"]["labels"][0].pop("type"), "label 1 lacks 'type'"),
+        (lambda m: m["lightseg"].update(regions={"WT": [1, 4]}), r"region 'WT' must be of labels \[1\], got \[1, 4\]"),
+        (lambda m: m["lightseg"].update(regions={"WT": []}), "region 'WT' must be of labels"),
+        (
+            lambda m: m["lightseg"].update(regions={"White matter hyperintensity": [1]}),
+            "'White matter hyperintensity' is both a label and a region",
+        ),
+        (lambda m: m["lightseg"].update(reference_values=[[1, 2]]), "'reference_values' must be lists of 1 different"),
+        (lambda m: m["lightseg"].update(shown_input="T2"), "'shown_input' is 'T2', which is no input"),
         (lambda m: m["lightseg"]["files"].pop("model.xml"), "lists no hash of model.xml"),
         (lambda m: m["lightseg"]["files"].update({"../key": "0"}), "'../key', which is not a plain file name"),
     ],

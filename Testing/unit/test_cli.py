@@ -213,7 +213,7 @@ def test_a_t1_on_another_grid_is_resampled(engine, flair, out, capsys) -> None:
 
 def test_an_unknown_model_lists_the_known_ones(engine, flair, out, capsys) -> None:
     code = main(["segment", "--model", "magic", "--input", f"FLAIR={flair}", "--output", str(out / "s.mha")])
-    assert_refused(code, capsys, out, "Unknown model 'magic'; known models: toy, toy-brain")
+    assert_refused(code, capsys, out, "Unknown model 'magic'; known models: toy, toy-tumor, toy-brain")
 
 
 @pytest.mark.parametrize("name", ["s.png", "s", "s.nii.gz.txt"])

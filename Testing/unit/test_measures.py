@@ -17,6 +17,7 @@ from LightSegLib.measures import (
     count_lesions,
     dice,
     fpr,
+    hausdorff_mm,
     hd95_mm,
     lesion_count,
     lesion_f1,
@@ -115,6 +116,7 @@ def test_surface_distances_agree_with_brute_force(segmentation, reference, spaci
     assert hd95_mm(segmentation, reference, spacing) == pytest.approx(
         max(np.percentile(there, 95), np.percentile(back, 95))
     )
+    assert hausdorff_mm(segmentation, reference, spacing) == pytest.approx(max(there.max(), back.max()))
     assert assd_mm(segmentation, reference, spacing) == pytest.approx(np.concatenate([there, back]).mean())
 
 
@@ -131,10 +133,12 @@ def test_surface_distances_agree_with_monai(segmentation, reference, spacing):
 
 
 @pytest.mark.parametrize(("segmentation", "reference"), mask_pairs())
-def test_hd95_is_at_most_the_hausdorff_distance_of_simpleitk(segmentation, reference, spacing):
+def test_the_hausdorff_distance_is_that_of_simpleitk_and_hd95_is_at_most_that(segmentation, reference, spacing):
     hausdorff = sitk.HausdorffDistanceImageFilter()
     hausdorff.Execute(image_of(brute_force_mask(segmentation), spacing), image_of(brute_force_mask(reference), spacing))
-    assert hd95_mm(segmentation, reference, spacing) <= hausdorff.GetHausdorffDistance() + 1e-4
+    largest = hausdorff_mm(segmentation, reference, spacing)
+    assert largest == pytest.approx(hausdorff.GetHausdorffDistance(), abs=1e-4)
+    assert hd95_mm(segmentation, reference, spacing) <= largest
 
 
 def brute_force_mask(mask: np.ndarray) -> np.ndarray:
@@ -174,7 +178,7 @@ def test_one_shared_voxel_makes_a_lesion_found():
     assert lesion_recall(mask_of((3, 7, 7)), reference) == 0.5
 
 
-BEST = {"dice": 1, "ppv": 1, "tpr": 1, "fpr": 0, "avd_percent": 0, "hd95_mm": 0, "assd_mm": 0}
+BEST = {"dice": 1, "ppv": 1, "tpr": 1, "fpr": 0, "avd_percent": 0, "hd95_mm": 0, "hausdorff_mm": 0, "assd_mm": 0}
 BEST |= {"lesion_recall": 1, "lesion_precision": 1, "lesion_f1": 1}
 UNDEFINED = math.nan
 
@@ -189,7 +193,7 @@ UNDEFINED = math.nan
             ONE_VOXEL,
             {
                 **dict.fromkeys(["dice", "tpr", "fpr", "lesion_recall", "lesion_f1"], 0),
-                **dict.fromkeys(["ppv", "hd95_mm", "assd_mm", "lesion_precision"], UNDEFINED),
+                **dict.fromkeys(["ppv", "hd95_mm", "hausdorff_mm", "assd_mm", "lesion_precision"], UNDEFINED),
                 "avd_percent": 100,
             },
             id="nothing-segmented",
@@ -199,7 +203,9 @@ UNDEFINED = math.nan
             EMPTY,
             {
                 **dict.fromkeys(["dice", "ppv", "lesion_precision", "lesion_f1"], 0),
-                **dict.fromkeys(["tpr", "avd_percent", "hd95_mm", "assd_mm", "lesion_recall"], UNDEFINED),
+                **dict.fromkeys(
+                    ["tpr", "avd_percent", "hd95_mm", "hausdorff_mm", "assd_mm", "lesion_recall"], UNDEFINED
+                ),
                 "fpr": 1 / EMPTY.size,
             },
             id="empty-reference",
@@ -226,6 +232,7 @@ def test_compare_gives_what_the_single_functions_give(segmentation, reference, s
     agreement = compare(image_of(segmentation, spacing), image_of(reference, spacing))
     assert agreement.dice == dice(segmentation, reference)
     assert agreement.hd95_mm == pytest.approx(hd95_mm(segmentation, reference, spacing))
+    assert agreement.hausdorff_mm == pytest.approx(hausdorff_mm(segmentation, reference, spacing))
     assert agreement.assd_mm == pytest.approx(assd_mm(segmentation, reference, spacing))
     assert agreement.avd_percent == avd_percent(segmentation, reference)
     assert agreement.fpr == fpr(segmentation, reference)
@@ -237,6 +244,15 @@ def test_compare_measures_only_the_chosen_value(spacing):
     labels = ONE_VOXEL.astype(np.uint8) * 2 + CORNERS.astype(np.uint8)
     assert compare(image_of(labels, spacing), image_of(ONE_VOXEL, spacing) * 2, value=2).dice == 1
     assert compare(image_of(labels, spacing), image_of(ONE_VOXEL, spacing) * 2, value=1).dice == 0
+
+
+def test_compare_measures_the_union_of_several_values(spacing):
+    labels = image_of(ONE_VOXEL.astype(np.uint8) * 2 + CORNERS.astype(np.uint8), spacing)
+    union = image_of(ONE_VOXEL | CORNERS, spacing)
+    assert compare(labels, union, value=(1,)).dice < 1
+    both = compare(labels, union * 2, value=(1, 2))
+    assert both.dice == 1 and both.volume_ml == both.reference_volume_ml == volume_ml(union)
+    assert volume_ml(labels, (1, 2)) == pytest.approx(volume_ml(labels, 1) + volume_ml(labels, 2))
 
 
 def test_compare_refuses_another_grid_and_says_both(spacing):

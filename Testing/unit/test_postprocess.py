@@ -67,7 +67,11 @@ def test_nothing_is_labeled_outside_the_mask() -> None:
 
 
 def test_unknown_settings_are_refused() -> None:
-    with pytest.raises(BundleError, match="Unknown postprocessing kind 'magic'; known: 'lesions', 'brain'"):
+    with pytest.raises(
+        BundleError, match="Unknown postprocessing kind 'magic'; known: 'lesions', 'brain', 'nested_tumor'"
+    ):
         apply({"kind": "magic"}, [image_of(blobs())])
     with pytest.raises(BundleError, match="takes one class, but the network gave 2"):
         apply({"kind": "brain", "threshold": 0.5}, [image_of(blobs())] * 2)
+    with pytest.raises(BundleError, match="incomplete or malformed .*min_lesion_ml"):
+        apply({"kind": "lesions", "threshold": 0.5}, [image_of(blobs())])

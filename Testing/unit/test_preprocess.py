@@ -9,7 +9,7 @@ from LightSegLib.preprocess import BrainSlices, HeadVolume, build_preprocessor
 from LightSegLib.preprocess.brain_images import BACKGROUND, HIGHEST, LOWEST
 from LightSegLib.preprocess.grid import grid_about, sample
 from LightSegLib.preprocess.head import scale_head
-from LightSegLib.preprocess.normalization import interquartile, tissue_mode
+from LightSegLib.preprocess.normalization import interquartile, tissue_mode, z_score
 from LightSegLib.preprocess.slices import stack_neighbors
 
 from .preprocess_toys import FINE, OBLIQUE, SPACINGS, THICK, THIN, dice, ellipsoid, physical_center, textured, volume
@@ -96,7 +96,11 @@ def test_interquartile_of_a_gaussian_is_its_mean_and_standard_deviation(rng):
 
 @pytest.mark.parametrize(
     ("normalize", "message"),
-    [(tissue_mode, "single intensity"), (interquartile, "half of the brain has one intensity")],
+    [
+        (tissue_mode, "single intensity"),
+        (interquartile, "half of the brain has one intensity"),
+        (z_score, "single intensity"),
+    ],
 )
 def test_a_brain_of_one_intensity_is_refused(normalize, message):
     with pytest.raises(InputError, match=f"{message}.*check that the image is an MR scan"):
@@ -373,6 +377,6 @@ def test_a_head_has_one_channel():
 
 def test_unknown_preprocessing_lists_the_known():
     with pytest.raises(
-        BundleError, match="unknown preprocessing 'patches'; known: brain_slices, brain_volume, head_volume"
+        BundleError, match="unknown preprocessing 'patches'; known: brain_box, brain_box_slices, brain_slices, brain_v"
     ):
         build_preprocessor({"kind": "patches"}, ["FLAIR"])

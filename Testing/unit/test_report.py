@@ -43,7 +43,7 @@ def test_slices_with_the_largest_areas_are_chosen_and_spread() -> None:
 
 def test_the_largest_disagreement_is_shown() -> None:
     segmented, expected = stack([0, 50, 50, 0, 3, 0]), stack([0, 50, 50, 0, 0, 0])
-    assert 4 in choose_slices(segmented, expected, tissue=stack([100] * 6), count=2)
+    assert 4 in choose_slices(segmented | expected, segmented ^ expected, tissue=stack([100] * 6), count=2)
 
 
 def test_chosen_slices_keep_their_distance() -> None:

@@ -439,7 +439,7 @@ def test_a_group_without_a_share_is_not_even_made(toy_data):
 
 
 def test_leaving_nothing_to_train_on_is_an_error(toy_data):
-    with pytest.raises(RecipeError, match="leaves nothing to train on: check shares and leave_out_centers"):
+    with pytest.raises(RecipeError, match="leaves nothing to train on: check shares and what is left out"):
         build(toy_data, shares={"lesjak": 1}, leave_out_centers=["lesjak"])
 
 
@@ -447,8 +447,10 @@ def test_leaving_nothing_to_train_on_is_an_error(toy_data):
 
 
 def test_unknown_kinds_list_the_known(tmp_path):
-    with pytest.raises(RecipeError, match=r"\[source\] kind is 'tumor'; known: brain, wmh, wmh_volumes"):
-        build_source({"kind": "tumor"}, data=tmp_path, cache=tmp_path, seed=0)
+    with pytest.raises(
+        RecipeError, match=r"\[source\] kind is 'liver'; known: brain, tumor, tumor_slices, wmh, wmh_volumes"
+    ):
+        build_source({"kind": "liver"}, data=tmp_path, cache=tmp_path, seed=0)
 
 
 @pytest.mark.parametrize(("kind", "lost"), [("wmh", "shares"), ("brain", "heads")])

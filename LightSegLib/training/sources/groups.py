@@ -1,4 +1,4 @@
-"""Synthetic patients and real cases by group, made once into pools, as sources for white matter lesions need them."""
+"""Synthetic patients and real cases by group, made once into pools, as sources need them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Maker = Callable[[int], dict[str, np.ndarray]]
 def fill_groups(
     settings: Mapping[str, Any],
     *,
-    data: Path,
+    cases: Path,
     cache: Path,
     kind: str,
     synthetic: Maker,
@@ -29,20 +29,20 @@ def fill_groups(
     """Return the pool items of each group: "synthetic", and the centers of the real cases.
 
     `settings`: `synthetic` (number of generated patients), `shares` (weight of "synthetic" and of each center; 0
-    leaves a group out), `leave_out_centers`, `leave_out_cases`. Real cases are those of the train split that are not
-    left out. `kind` names the pools' folders; `synthetic` makes the items of generated patients, `real(case)` the one
-    of a case.
+    leaves a group out), and what `cases.left_out` knows. Real cases are those of the train split of the folder `cases`
+    that are not left out. `kind` names the pools' folders; `synthetic` makes the items of generated patients,
+    `real(case)` the one of a case.
     """
     shares = settings["shares"]
     groups: dict[str, list[Path]] = {}
     if shares.get("synthetic"):
         groups["synthetic"] = fill_pool(cache / f"synthetic-{kind}", count=int(settings["synthetic"]), make=synthetic)
-    for case in _train_cases(data / "wmh", settings):
+    for case in _train_cases(cases, settings):
         if shares.get(case.center):
             (path,) = fill_pool(cache / f"real-{kind}" / case.name, count=1, make=real(case))
             groups.setdefault(case.center, []).append(path)
     if not groups:
-        raise RecipeError("[source] leaves nothing to train on: check shares and leave_out_centers")
+        raise RecipeError("[source] leaves nothing to train on: check shares and what is left out")
     return groups
 
 

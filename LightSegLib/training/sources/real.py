@@ -50,7 +50,7 @@ def brain_of(case: Case, image: sitk.Image) -> sitk.Image:
         return to_lps(read_labelmap(case.path("brainmask")))
     mask = foreground(image)
     if mask is None:
-        raise InputError(f"{case.path('FLAIR')}: a whole head without a brain mask; add `brainmask` to cases.json")
+        raise InputError(f"{case.folder}: a whole head without a brain mask; add `brainmask` to cases.json")
     return mask
 
 

@@ -109,7 +109,7 @@ def build_slice_source(settings: Mapping[str, Any], *, data: Path, cache: Path, 
     preprocessor = card_preprocessor(card, BrainSlices, needed="slices of the brain, which [source] kind 'wmh' needs")
     paths = fill_groups(
         settings,
-        data=data,
+        cases=data / "wmh",
         cache=cache,
         kind="flair",
         synthetic=_SyntheticMaker(data / "labels", 0, preprocessor),

@@ -132,7 +132,7 @@ def build_volume_source(settings: Mapping[str, Any], *, data: Path, cache: Path,
     preprocessor = card_preprocessor(settings["card"], BrainVolume, needed=needed)
     paths = fill_groups(
         settings,
-        data=data,
+        cases=data / "wmh",
         cache=cache,
         kind="flair-volumes",
         synthetic=_SyntheticMaker(data / "labels", 0, preprocessor),

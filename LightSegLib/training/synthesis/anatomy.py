@@ -5,6 +5,7 @@ Arrays are (z, y, x) at 1 mm with LPS axes: z grows upward, y backward, x to the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -15,7 +16,19 @@ import torch
 from scipy import ndimage
 from torch.nn import functional as F
 
-__all__ = ["Head", "Tissue", "brain_mask", "crop_to_brain", "deform", "load_head", "smooth_field"]
+__all__ = [
+    "Head",
+    "Tissue",
+    "brain_mask",
+    "crop_to_brain",
+    "deform",
+    "grid_positions",
+    "load_head",
+    "normalized",
+    "sample",
+    "smooth_field",
+    "warp",
+]
 
 
 class Tissue(IntEnum):
@@ -132,17 +145,38 @@ def deform(head: Head, rng: np.random.Generator, *, rotation_deg: float, scaling
     matrix = matrix @ np.diag(1 / rng.uniform(1 - scaling, 1 + scaling, 3))
     if rng.random() < 0.5:
         matrix[2] *= -1  # x comes last in (z, y, x)
-    half = torch.tensor([(n - 1) / 2 for n in shape], dtype=torch.float32)
-    axes = torch.meshgrid(
-        *(torch.arange(n, dtype=torch.float32) - h for n, h in zip(shape, half, strict=True)), indexing="ij"
-    )
-    position = torch.stack(axes, dim=-1) @ torch.from_numpy(matrix.T.astype(np.float32))
+    position = grid_positions(shape, matrix)
     for scale in (40.0, 16.0):
         field = smooth_field(rng, shape, scale=scale, channels=3) * float(rng.uniform(0, elastic_mm)) * scale / 40
         position += field.permute(1, 2, 3, 0)
-    grid = (position / half).flip(-1)[None]
-    tissues = F.grid_sample(
-        torch.from_numpy(head.tissues[None, None].astype(np.float32)), grid, mode="nearest", align_corners=True
+    return warp(head, position)
+
+
+def warp(head: Head, position: torch.Tensor) -> Head:
+    """Take every voxel of a head from `position`, (z, y, x, 3) in voxels from the head's middle."""
+    grid = normalized(position, head.tissues.shape)
+    tissues = sample(torch.from_numpy(head.tissues[None].astype(np.float32)), grid, mode="nearest")
+    lesions = head.lesions
+    if lesions.any():
+        lesions = sample(torch.from_numpy(lesions[None]), grid, mode="bilinear")[0].numpy()
+    return Head(tissues[0].numpy().astype(np.uint8), lesions)
+
+
+def grid_positions(shape: tuple[int, ...], matrix: np.ndarray, *, about: np.ndarray | None = None) -> torch.Tensor:
+    """Return `matrix` @ (voxel - `about`) for every voxel of `shape`: float32 (z, y, x, 3); `about` is the middle."""
+    middle = (np.array(shape) - 1) / 2 if about is None else about
+    axes = torch.meshgrid(
+        *(torch.arange(n, dtype=torch.float32) - float(m) for n, m in zip(shape, middle, strict=True)), indexing="ij"
     )
-    lesions = F.grid_sample(torch.from_numpy(head.lesions[None, None]), grid, mode="bilinear", align_corners=True)
-    return Head(tissues[0, 0].numpy().astype(np.uint8), lesions[0, 0].numpy())
+    return torch.stack(axes, dim=-1) @ torch.from_numpy(matrix.T.astype(np.float32))
+
+
+def normalized(position: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """Turn voxels from the middle of a volume of `shape`, (z, y, x), into what `sample` takes: (x, y, z) in -1..1."""
+    half = torch.tensor([(n - 1) / 2 for n in shape], dtype=torch.float32)
+    return (position / half).flip(-1)
+
+
+def sample(volume: torch.Tensor, grid: torch.Tensor, *, mode: str) -> torch.Tensor:
+    """Sample `volume`, float32 (c, z, y, x), where `normalized` says; 0 outside."""
+    return F.grid_sample(volume[None], grid[None], mode=mode, align_corners=True)[0]

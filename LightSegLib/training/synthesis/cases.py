@@ -14,7 +14,7 @@ from LightSegLib.training.synthesis.anatomy import Head, Tissue, brain_mask, cro
 from LightSegLib.training.synthesis.contrast import add_choroid_plexus, flair, random_contrast, t1
 from LightSegLib.training.synthesis.lesions import LesionAtlas, Lesions, draw_lesions, plant
 
-__all__ = ["FlairCase", "HeadCase", "HeadLibrary", "as_image"]
+__all__ = ["MARGIN_MM", "FlairCase", "HeadCase", "HeadLibrary", "as_image", "atrophy"]
 
 MARGIN_MM = 6
 INTENSITY_OF_WHITE_MATTER = 400.0
@@ -69,7 +69,7 @@ class HeadLibrary:
             head = crop_to_brain(head, margin=MARGIN_MM)
         head = plant(head, self._atlas, rng)
         head = deform(head, rng, rotation_deg=10, scaling=0.1, elastic_mm=6)
-        head = Head(add_choroid_plexus(_atrophy(head.tissues, rng), rng), head.lesions)
+        head = Head(add_choroid_plexus(atrophy(head.tissues, rng), rng), head.lesions)
         lesions = draw_lesions(head, rng)
         protocol = protocol or draw_protocol(rng)
         shift = rng.uniform(0, protocol.spacing_mm[protocol.slice_axis])
@@ -143,7 +143,7 @@ def _any_contrast(tissues: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return random_contrast(tissues, rng)
 
 
-def _atrophy(tissues: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def atrophy(tissues: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Widen the lateral ventricles into white matter by 0-4 mm, as age and disease do."""
     steps = int(rng.choice([0, 0, 0, 1, 2, 3, 4]))
     if not steps:

@@ -1,4 +1,4 @@
-"""Intensities of tissues and lesions: FLAIR-like, T1-like, or any contrast at all. White matter is about 1."""
+"""Intensities of tissues and lesions: like FLAIR, T1 or T2, or any contrast at all. White matter is about 1."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy import ndimage
 from LightSegLib.training.synthesis.anatomy import Tissue, smooth_field
 from LightSegLib.training.synthesis.lesions import Lesions
 
-__all__ = ["add_choroid_plexus", "flair", "random_contrast", "t1"]
+__all__ = ["add_choroid_plexus", "flair", "random_contrast", "t1", "t2"]
 
 GRAY = (
     Tissue.CORTEX,
@@ -89,6 +89,26 @@ def t1(tissues: np.ndarray, lesions: Lesions, rng: np.random.Generator) -> np.nd
     image = _paint(tissues, levels, rng, texture=rng.uniform(0.01, 0.05))
     darkening = rng.uniform(0, 1 - levels[Tissue.FLUID]) * 0.7
     return _blend(image, lesions, 1 - darkening * lesions.brightness, 1 - darkening, rng)
+
+
+def t2(tissues: np.ndarray, lesions: Lesions, rng: np.random.Generator) -> np.ndarray:
+    """Paint a T2: fluid brightest, gray matter brighter than white, lesions brighter than both; (z, y, x)."""
+    levels = np.zeros(LEVELS)
+    cortex = rng.uniform(1.15, 1.6)
+    levels[Tissue.WHITE_MATTER] = 1
+    levels[list(GRAY)] = 1 + (cortex - 1) * rng.uniform(0.3, 1.2, len(GRAY))
+    levels[Tissue.CORTEX] = cortex
+    levels[Tissue.PALLIDUM] = rng.uniform(0.6, 0.95)
+    levels[[Tissue.BRAIN_STEM, Tissue.CEREBELLAR_WHITE_MATTER]] = rng.uniform(0.95, 1.25, 2)
+    fluid = rng.uniform(2.0, 3.8)
+    levels[list(FLUIDS)] = fluid
+    levels[Tissue.FLUID] = fluid * rng.uniform(0.65, 1)  # sulci hold vessels, which are dark
+    levels[Tissue.VESSEL] = rng.uniform(0.3, 1.5)
+    levels[Tissue.CHOROID_PLEXUS] = rng.uniform(1.2, fluid)
+    _outside(levels, rng, brightest=2.5)
+    image = _paint(tissues, levels, rng, texture=rng.uniform(0.01, 0.05))
+    brightening = rng.uniform(0.2, 0.7) * (fluid - 1)
+    return _blend(image, lesions, 1 + brightening * lesions.brightness, 1 + brightening, rng)
 
 
 def random_contrast(tissues: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,53 @@
+"""How a model is scored, by what it segments: lesions on FLAIR, or the nested regions of a tumor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from LightSegLib.bundles import Bundle
+from LightSegLib.training.baseline import Baseline, threshold_baselines
+from LightSegLib.training.evaluate import CARD_COLUMNS, evaluate_case, score_row
+from LightSegLib.training.evaluate_tumors import TUMOR_COLUMNS, evaluate_tumor, tumor_row
+from LightSegLib.training.tumor_baseline import tumor_baselines
+
+__all__ = ["EvaluationTask", "task_of"]
+
+
+@dataclass(frozen=True)
+class EvaluationTask:
+    """What scoring needs to know of a task.
+
+    `folder` of the data holds its cases, `reference` is the file of a case that is scored against. `evaluate` scores
+    a case, `row` makes a row of the table of it, `baselines` gives those of the cases on FLAIR, None if the task has
+    none. `worst` are the columns whose worst third is reported.
+    """
+
+    folder: str
+    reference: str
+    columns: tuple[tuple[str, str, str], ...]
+    evaluate: Callable[..., Any]
+    row: Callable[..., dict[str, Any]]
+    baselines: Callable[..., dict[str, Baseline]] | None = None
+    worst: tuple[str, ...] = ()
+
+
+LESIONS = EvaluationTask("wmh", "lesion", CARD_COLUMNS, evaluate_case, score_row, threshold_baselines)
+TUMOR = EvaluationTask(
+    "tumor",
+    "seg",
+    TUMOR_COLUMNS,
+    evaluate_tumor,
+    tumor_row,
+    tumor_baselines,
+    worst=("wt_dice", "tc_dice", "et_dice"),
+)
+# By the kind of the bundle's postprocessing.
+TASKS = {"lesions": LESIONS, "nested_tumor": TUMOR}
+OTHER = EvaluationTask("wmh", "lesion", CARD_COLUMNS, evaluate_case, score_row)
+
+
+def task_of(bundle: Bundle) -> EvaluationTask:
+    """Return how the bundle is scored; anything that is neither lesions nor a tumor by its first segment alone."""
+    return TASKS.get(str(bundle.postprocessing.get("kind")), OTHER)

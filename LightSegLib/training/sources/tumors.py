@@ -1,0 +1,205 @@
+"""Crops and slices of real and synthetic tumors on four MR contrasts, as inference prepares them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from LightSegLib.preprocess.box import BrainBox
+from LightSegLib.preprocess.box_slices import BrainBoxSlices
+from LightSegLib.preprocess.brain_images import BACKGROUND, LOWEST
+from LightSegLib.training.bundle_card import card_preprocessor
+from LightSegLib.training.cases import Case
+from LightSegLib.training.sources.augment_tumors import augment_tumors
+from LightSegLib.training.sources.groups import fill_groups, normalized_shares
+from LightSegLib.training.sources.real import brain_of
+from LightSegLib.training.sources.tumor_packing import STEP, pack
+from LightSegLib.training.sources.tumor_packing import unpack as unpack_tumors
+from LightSegLib.training.synthesis import TumorLibrary
+from LightSegLib.volumes import read_labelmap, read_volume, to_lps
+
+__all__ = ["TumorCrops", "TumorSlices", "build_tumor_slices", "build_tumor_source"]
+
+Shape = tuple[int, int, int]
+# What a crop is drawn around: any voxel of the brain, edema, core, enhancing tumor; what is not there counts as any.
+AROUND = {"brain": 0.25, 2: 0.25, 1: 0.25, 3: 0.25}
+# How much larger than its result a crop is, so that turning it brings in no border that is not there.
+MARGIN = 1.15
+# Voxels along an axis that a synthetic patient keeps: 200 of them at 1 mm then take 1.5 gigabytes.
+MOST = 112
+VOXELS_REMEMBERED = 4000  # of each kind in AROUND, as middles of crops
+BACKGROUND_BYTE = round((BACKGROUND - LOWEST) / STEP)
+
+
+@dataclass(frozen=True)
+class _SyntheticMaker:
+    """Makes one item of the synthetic pool: the volume of one generated patient."""
+
+    labels: Path
+    seed: int
+    preprocessor: BrainBox | BrainBoxSlices
+    most: int | None
+
+    def __call__(self, index: int) -> dict[str, np.ndarray]:
+        case = TumorLibrary(self.labels).case(np.random.default_rng([self.seed, index]))
+        return {"volume": pack(self.preprocessor, case.images, brain=case.brain, labels=case.labels, most=self.most)}
+
+
+@dataclass(frozen=True)
+class _RealMaker:
+    """Makes the volume of one real case."""
+
+    case: Case
+    preprocessor: BrainBox | BrainBoxSlices
+
+    def __call__(self, index: int) -> dict[str, np.ndarray]:
+        images = {name: to_lps(read_volume(self.case.path(name))) for name in self.preprocessor.channels}
+        labels = to_lps(read_labelmap(self.case.path("seg")))
+        brain = brain_of(self.case, images[self.preprocessor.channels[0]])
+        return {"volume": pack(self.preprocessor, images, brain=brain, labels=labels)}
+
+
+class TumorCrops:
+    """Augmented crops: input (n, 4, z, y, x) normalized, target (n, 3, z, y, x) in 0..1: WT, TC and ET.
+
+    A crop comes from a group (synthesis, or a center of real cases) drawn by the groups' shares, then from a patient
+    of the group, all alike, and lies around a voxel of what AROUND says.
+    """
+
+    def __init__(
+        self,
+        groups: Mapping[str, Sequence[np.ndarray]],
+        shares: Mapping[str, float],
+        *,
+        batch: int,
+        crop: Shape,
+        missing: float,
+        seed: int,
+    ) -> None:
+        """`groups` gives, by name, the packed volume of each patient; `shares` the weight of each group.
+
+        `missing` is the probability of each channel to be left out.
+        """
+        self._groups = [[_Volume(volume) for volume in patients] for patients in groups.values()]
+        self._shares = normalized_shares(shares, groups)
+        self._batch, self._crop, self._missing, self._seed = batch, crop, missing, seed
+
+    def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return batch `index`: it depends on the seed and the index alone."""
+        rng = np.random.default_rng([self._seed, index])
+        z, y, x = self._crop
+        larger = (1 if z == 1 else round(z * MARGIN), round(y * MARGIN), round(x * MARGIN))
+        crops = []
+        for group in rng.choice(len(self._groups), self._batch, p=self._shares):
+            patients = self._groups[group]
+            crops.append(patients[rng.integers(len(patients))].draw(larger, rng))
+        inputs, target = unpack_tumors(torch.from_numpy(np.stack(crops)))
+        inputs, target = augment_tumors(inputs, target, rng, size=self._crop, missing=self._missing)
+        return inputs.numpy(), target.numpy()
+
+
+class TumorSlices(TumorCrops):
+    """Augmented axial slices: input (n, 4, y, x) normalized, target (n, 3, y, x); drawn as `TumorCrops` draws."""
+
+    def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return batch `index`: it depends on the seed and the index alone."""
+        inputs, target = super().batch(index)
+        return inputs[:, :, 0], target[:, :, 0]
+
+
+class _Volume:
+    def __init__(self, volume: np.ndarray) -> None:
+        self._volume = volume
+        rng = np.random.default_rng(0)
+        brain = (volume[:-1] > BACKGROUND_BYTE).any(axis=0)
+        kinds = {name: brain if name == "brain" else volume[-1] == name for name in AROUND}
+        self._voxels = {name: _some(np.flatnonzero(mask), rng) for name, mask in kinds.items()}
+
+    def draw(self, crop: Shape, rng: np.random.Generator) -> np.ndarray:
+        names = list(AROUND)
+        voxels = self._voxels[names[int(rng.choice(len(names), p=list(AROUND.values())))]]
+        if not voxels.size:
+            voxels = self._voxels["brain"]
+        shape = self._volume.shape[1:]
+        middle = np.unravel_index(int(voxels[rng.integers(len(voxels))]), shape)
+        start = [_start(int(m), n, size, rng) for m, n, size in zip(middle, crop, shape, strict=True)]
+        out = np.zeros((len(self._volume), *crop), np.uint8)
+        out[:-1] = BACKGROUND_BYTE
+        source = tuple(slice(max(0, s), min(size, s + n)) for s, size, n in zip(start, shape, crop, strict=True))
+        target = tuple(slice(part.start - s, part.stop - s) for part, s in zip(source, start, strict=True))
+        out[(slice(None), *target)] = self._volume[(slice(None), *source)]
+        return out
+
+
+def _some(voxels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return rng.choice(voxels, VOXELS_REMEMBERED, replace=False) if len(voxels) > VOXELS_REMEMBERED else voxels
+
+
+def _start(middle: int, length: int, size: int, rng: np.random.Generator) -> int:
+    """Draw where a crop begins that has `middle` in its inner half; one that holds everything is centered."""
+    if length >= size:
+        return (size - length) // 2
+    inner = max(1, length - 2 * (length // 4))
+    start = middle - length // 4 - int(rng.integers(inner))
+    return min(max(start, 0), size - length)
+
+
+def build_tumor_source(settings: Mapping[str, Any], *, data: Path, cache: Path, seed: int) -> TumorCrops:
+    """Build the source of kind "tumor".
+
+    Settings: `card` (whose preprocessing is used), `spacing_mm` (instead of the card's, for a coarse network that
+    others start from), `batch`, `crop` in voxels (z, y, x), `missing` (probability of each channel to be left out),
+    and those of `fill_groups`.
+    """
+    needed = "the brain's box, which [source] kind 'tumor' needs"
+    preprocessor = card_preprocessor(settings["card"], BrainBox, needed=needed)
+    preprocessor = replace(preprocessor, spacing_mm=float(settings.get("spacing_mm", preprocessor.spacing_mm)))
+    z, y, x = settings["crop"]
+    kind = f"tumor-{preprocessor.spacing_mm:g}mm"
+    groups = _groups(settings, preprocessor, data=data, cache=cache, kind=kind, most=MOST)
+    crop = (int(z), int(y), int(x))
+    return TumorCrops(groups, settings["shares"], crop=crop, seed=seed, **_common(settings))
+
+
+def build_tumor_slices(settings: Mapping[str, Any], *, data: Path, cache: Path, seed: int) -> TumorSlices:
+    """Build the source of kind "tumor_slices": settings of kind "tumor", without `spacing_mm` and `crop`."""
+    needed = "slices of the brain's box, which [source] kind 'tumor_slices' needs"
+    preprocessor = card_preprocessor(settings["card"], BrainBoxSlices, needed=needed)
+    y, x = preprocessor.canvas
+    kind = f"tumor-slices-{preprocessor.spacing_mm:g}mm-{y}x{x}"
+    groups = _groups(settings, preprocessor, data=data, cache=cache, kind=kind, most=None)
+    return TumorSlices(groups, settings["shares"], crop=(1, y, x), seed=seed, **_common(settings))
+
+
+def _common(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {"batch": int(settings["batch"]), "missing": float(settings["missing"])}
+
+
+def _groups(
+    settings: Mapping[str, Any],
+    preprocessor: BrainBox | BrainBoxSlices,
+    *,
+    data: Path,
+    cache: Path,
+    kind: str,
+    most: int | None,
+) -> dict[str, list[np.ndarray]]:
+    paths = fill_groups(
+        settings,
+        cases=data / "tumor",
+        cache=cache,
+        kind=kind,
+        synthetic=_SyntheticMaker(data / "labels", 0, preprocessor, most),
+        real=lambda case: _RealMaker(case, preprocessor),
+    )
+    return {name: [_load(path) for path in items] for name, items in paths.items()}
+
+
+def _load(path: Path) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as item:
+        return item["volume"]
