@@ -18,8 +18,8 @@ from LightSegLib.writers import write_labelmap
 
 __all__ = ["REGION_NAMES", "TUMOR_COLUMNS", "TumorScore", "evaluate_tumor", "tumor_row", "worst_third"]
 
-# What the regions are called in the table, and what a tumor model's card calls them.
-REGION_NAMES = {"wt": "Whole tumor (WT)", "tc": "Tumor core (TC)", "et": "Enhancing tumor (ET)"}
+# What the regions are called in the table's keys, and what a tumor model's card calls them.
+REGION_NAMES = {"wt": "WT", "tc": "TC", "et": "ET"}
 # A region with at most this much in the reference has no Dice: a few voxels more or less would decide it.
 SMALLEST_ML = {"wt": 0.0, "tc": 1.0, "et": 1.0}
 # Columns of the model card's table: key of `tumor_row`, title, number format.

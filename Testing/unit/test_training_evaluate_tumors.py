@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from LightSegLib.bundle_metadata import read_reference_values, read_regions, read_segments
 from LightSegLib.bundles import InputChannel
 from LightSegLib.cli import evaluate as evaluate_command
 from LightSegLib.cli.main import main
 from LightSegLib.errors import InputError
 from LightSegLib.measures import compare
+from LightSegLib.training.bundle_card import card_names, read_card
 from LightSegLib.training.cases import Case, read_cases
 from LightSegLib.training.evaluate_tumors import REGION_NAMES, TumorScore, evaluate_tumor, tumor_row, worst_third
 from LightSegLib.training.tumor_baseline import TUMOR_THRESHOLDS, component_dice, tumor_baselines
@@ -127,9 +129,18 @@ def test_a_second_reference_and_unknown_regions_are_refused(data):
     with pytest.raises(InputError, match=r"glioma_00: has no truth.nii.gz .* it has FLAIR, T1, T1ce, T2, seg"):
         evaluate_tumor(StandIn(None), case, inputs=inputs, reference="truth")
     stranger = StandIn(None)
-    stranger.names = {"wt": "Whole tumor (WT)"}
-    with pytest.raises(InputError, match=r"does not measure Tumor core \(TC\), Enhancing tumor \(ET\); it measures"):
+    stranger.names = {"wt": "WT"}
+    with pytest.raises(InputError, match=r"does not measure TC, ET; it measures"):
         evaluate_tumor(stranger, case, inputs=inputs, reference="seg")
+
+
+@pytest.mark.parametrize("name", [name for name in card_names() if name.startswith("tumor-")])
+def test_a_tumor_models_card_names_the_regions_that_are_scored(name):
+    section = read_card(name)["lightseg"]
+    segments = read_segments(section, where=name)
+    assert [region.name for region in read_regions(section, segments, where=name)] == list(REGION_NAMES.values())
+    assert read_reference_values(section, segments, where=name) == ((1, 2, 3), (1, 2, 4))
+    assert set(section["postprocessing"]["thresholds"]) == set(REGION_NAMES.values())
 
 
 def test_small_regions_have_no_dice_but_false_enhancement_in_milliliters():
