@@ -83,6 +83,12 @@ def quantized(model: openvino.Model, items: Sequence[np.ndarray]) -> openvino.Mo
     return nncf.quantize(model, nncf.Dataset(items), preset=nncf.QuantizationPreset.MIXED, subset_size=len(items))
 
 
+def compile_exactly(model: openvino.Model) -> openvino.CompiledModel:
+    """Compile a model for the CPU; what is not quantized is computed in fp32."""
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+    return openvino.Core().compile_model(model, "CPU", settings)
+
+
 def compare(trained: Trained, source: Source, cases: Sequence[ScoredCase]) -> dict[str, float]:
     """Return Dice to the truth of both, their Dice to each other (mean and lowest), ratios of time and of weights."""
     network = trained.network
@@ -92,9 +98,7 @@ def compare(trained: Trained, source: Source, cases: Sequence[ScoredCase]) -> di
     # batches that training did not see
     batches = [source.batch(10**6 + index)[0] for index in range(CALIBRATION_BATCHES)]
     small = quantized(model, [batch[i : i + 1] for batch in batches for i in range(len(batch))])
-    core = openvino.Core()
-    settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    compiled = [core.compile_model(each, "CPU", settings) for each in (model, small)]
+    compiled = [compile_exactly(each) for each in (model, small)]
     exact, rounded = ([_predict(each, case.array) for case in cases] for each in compiled)
     both = [dice(a, b) for a, b in zip(exact, rounded, strict=True)]
     seconds = np.array([[_seconds(each, cases[0].array[:1]) for each in compiled] for _ in range(RUNS)])
@@ -117,10 +121,9 @@ def _seconds(model: openvino.CompiledModel, array: np.ndarray) -> float:
     return time.perf_counter() - start
 
 
-def survives(scores: dict[str, float]) -> bool:
-    """Tell whether the loss is small enough for a bundle to be shipped so."""
-    loss = scores["Dice, fp32"] - scores["Dice, int8"]
-    return loss <= LARGEST_LOSS and scores["int8 to fp32, lowest"] >= SMALLEST_AGREEMENT
+def verdict(*, exact: float, rounded: float, lowest: float) -> str:
+    """Tell "yes" or "no": whether loss of mean Dice and lowest agreement are good enough for a bundle to be shipped."""
+    return "yes" if exact - rounded <= LARGEST_LOSS and lowest >= SMALLEST_AGREEMENT else "no"
 
 
 def main() -> None:
@@ -147,8 +150,10 @@ def main() -> None:
             scores = compare(trained, source, cases)
             figures = " | ".join(f"{value:.3f}" for value in scores.values())
             size = " x ".join(map(str, shape))
-            verdict = "yes" if survives(scores) else "no"
-            rows.append(f"| {variant.label} | {size} | {parameters:,} | {figures} | {verdict} |")
+            survives = verdict(
+                exact=scores["Dice, fp32"], rounded=scores["Dice, int8"], lowest=scores["int8 to fp32, lowest"]
+            )
+            rows.append(f"| {variant.label} | {size} | {parameters:,} | {figures} | {survives} |")
             print(rows[-1], flush=True)
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "int8.md").write_text("\n".join(rows) + "\n", encoding="utf-8")

@@ -13,7 +13,7 @@ import numpy as np
 import openvino
 import SimpleITK as sitk
 
-from experiments.int8 import LARGEST_LOSS, SMALLEST_AGREEMENT, quantized
+from experiments.int8 import compile_exactly, quantized, verdict
 from LightSegLib.bundles import Bundle, list_bundles
 from LightSegLib.measures import dice
 from LightSegLib.preprocess import Prepared, build_preprocessor
@@ -54,11 +54,9 @@ def masks_of(model: openvino.CompiledModel, prepared: Prepared, *, threshold: fl
 
 def row(bundle: Bundle, train: list[Case], test: list[Case]) -> str:
     """Quantize a bundle and return its line of the table."""
-    core = openvino.Core()
-    model = core.read_model(bundle.openvino_file)
+    model = openvino.Core().read_model(bundle.openvino_file)
     items = [item for case in train for item in calibration_items(prepare(bundle, case)[0].array)]
-    settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    compiled = [core.compile_model(each, "CPU", settings) for each in (model, quantized(model, items))]
+    compiled = [compile_exactly(each) for each in (model, quantized(model, items))]
     scores = []
     for case in test:
         prepared, truth = prepare(bundle, case)
@@ -67,9 +65,9 @@ def row(bundle: Bundle, train: list[Case], test: list[Case]) -> str:
         scores.append((dice(exact, truth), dice(rounded, truth), dice(exact, rounded)))
     exact_dice, rounded_dice, agreement = np.mean(scores, axis=0)
     lowest = float(np.min(scores, axis=0)[2])
-    survives = exact_dice - rounded_dice <= LARGEST_LOSS and lowest >= SMALLEST_AGREEMENT
+    survives = verdict(exact=exact_dice, rounded=rounded_dice, lowest=lowest)
     figures = " | ".join(f"{value:.3f}" for value in (exact_dice, rounded_dice, agreement, lowest))
-    return f"| {bundle.name} | {len(test)} | {figures} | {'yes' if survives else 'no'} |"
+    return f"| {bundle.name} | {len(test)} | {figures} | {survives} |"
 
 
 def main() -> None:

@@ -10,14 +10,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from LightSegLib.errors import InputError
-from LightSegLib.preprocess.brain_images import bounding_box, normalized_in_brain
+from LightSegLib.preprocess.brain_images import MARGIN_VOXELS, bounding_box, normalized_in_brain, stack_channels
 from LightSegLib.preprocess.grid import grid_about
 from LightSegLib.preprocess.volume import PreparedVolume
 
-__all__ = ["MARGIN_VOXELS", "BrainBox", "box_grid", "z_scored_in_brain"]
+__all__ = ["BrainBox", "box_grid", "z_scored_in_brain"]
 
-# The network sees that the brain ends, also where the mask fills its box.
-MARGIN_VOXELS = 2
 # A z-score above 5 is a vessel, an artifact or the brightest part of a tumor, which stays that; below -5 there is none.
 HIGHEST = 5.0
 # Spacings that differ by less, relatively, are the same spacing, rounded by a file format.
@@ -84,8 +82,5 @@ class BrainBox:
         if brain is None:
             raise InputError("the brain's box needs a brain mask: pass brain=, a mask on the image's grid")
         volumes, mask, grid = self.volume(images, brain)
-        array = np.zeros((1, len(self.channels), *mask.shape), np.float32)
-        for channel, name in enumerate(self.channels):
-            if name in volumes:
-                array[0, channel] = volumes[name]
+        array = stack_channels(volumes, self.channels, mask.shape)[None]
         return PreparedVolume(array=array, grid=grid, brain=brain)

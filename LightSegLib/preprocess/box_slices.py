@@ -10,9 +10,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from LightSegLib.errors import InputError
-from LightSegLib.preprocess.box import MARGIN_VOXELS, box_grid, z_scored_in_brain
-from LightSegLib.preprocess.brain_images import bounding_box
-from LightSegLib.preprocess.volume import PreparedVolume
+from LightSegLib.preprocess.box import box_grid, z_scored_in_brain
+from LightSegLib.preprocess.brain_images import MARGIN_VOXELS, bounding_box, restore_in_brain, stack_channels
 
 __all__ = ["BrainBoxSlices", "PreparedBoxSlices"]
 
@@ -27,8 +26,8 @@ class PreparedBoxSlices:
 
     def restore(self, probabilities: np.ndarray) -> list[sitk.Image]:
         """Bring (n, k, y, x) back: k float32 images on the grid of the input, zero outside the brain."""
-        volume = np.moveaxis(np.asarray(probabilities, np.float32), 1, 0)[None]
-        return PreparedVolume(array=self.array, grid=self.grid, brain=self.brain).restore(volume)
+        volumes = np.moveaxis(np.asarray(probabilities, np.float32), 1, 0)
+        return [restore_in_brain(values, self.grid, self.brain) for values in volumes]
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,5 @@ class BrainBoxSlices:
         if brain is None:
             raise InputError("slices of the brain need a brain mask: pass brain=, a mask on the image's grid")
         volumes, mask, grid = self.volume(images, brain)
-        array = np.zeros((len(mask), len(self.channels), *self.canvas), np.float32)
-        for channel, name in enumerate(self.channels):
-            if name in volumes:
-                array[:, channel] = volumes[name]
+        array = np.moveaxis(stack_channels(volumes, self.channels, mask.shape), 0, 1)
         return PreparedBoxSlices(array=array, grid=grid, brain=brain)

@@ -11,7 +11,17 @@ from LightSegLib.errors import ChannelError, InputError
 from LightSegLib.preprocess.grid import sample
 from LightSegLib.preprocess.normalization import NORMALIZATIONS
 
-__all__ = ["BACKGROUND", "CLOSEST_SLICES_MM", "HIGHEST", "LOWEST", "bounding_box", "normalized_in_brain"]
+__all__ = [
+    "BACKGROUND",
+    "CLOSEST_SLICES_MM",
+    "HIGHEST",
+    "LOWEST",
+    "MARGIN_VOXELS",
+    "bounding_box",
+    "normalized_in_brain",
+    "restore_in_brain",
+    "stack_channels",
+]
 
 # Normalized intensities are clipped to this range. Fluid is darker than -4 on every FLAIR seen, and a lesion of
 # +10 is no less a lesion at +8. Outside the brain everything has the lowest value.
@@ -19,6 +29,8 @@ LOWEST, HIGHEST = -5.0, 8.0
 BACKGROUND = LOWEST
 # Slices closer than this are sampled every millimeter: they would cost time and add nothing.
 CLOSEST_SLICES_MM = 0.8
+# The network sees that the brain ends, also where the mask fills its box.
+MARGIN_VOXELS = 2
 
 
 def normalized_in_brain(
@@ -48,6 +60,25 @@ def normalized_in_brain(
                 raise ChannelError(f"{name}: {error}") from error
             volumes[name] = np.where(mask, ((values - center) / scale).clip(LOWEST, highest), BACKGROUND)
     return volumes, mask
+
+
+def stack_channels(volumes: Mapping[str, np.ndarray], channels: Sequence[str], shape: tuple[int, ...]) -> np.ndarray:
+    """Stack volumes of `shape`, (z, y, x), in the order of `channels`: float32 (c, z, y, x).
+
+    A channel without a volume is zero everywhere, which no present image is.
+    """
+    stacked = np.zeros((len(channels), *shape), np.float32)
+    for index, name in enumerate(channels):
+        if name in volumes:
+            stacked[index] = volumes[name]
+    return stacked
+
+
+def restore_in_brain(values: np.ndarray, grid: sitk.Image, brain: sitk.Image) -> sitk.Image:
+    """Bring values (z, y, x) on `grid` back to the grid of the mask `brain`: float32, linear, zero outside of it."""
+    image = sitk.GetImageFromArray(values)
+    image.CopyInformation(grid)
+    return sitk.Mask(sitk.Resample(image, brain, sitk.Transform(), sitk.sitkLinear, 0.0, sitk.sitkFloat32), brain)
 
 
 def bounding_box(mask: sitk.Image) -> Sequence[tuple[int, int]]:

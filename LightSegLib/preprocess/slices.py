@@ -12,14 +12,14 @@ from LightSegLib.errors import InputError
 from LightSegLib.preprocess.brain_images import (
     BACKGROUND,
     CLOSEST_SLICES_MM,
+    MARGIN_VOXELS,
     bounding_box,
     normalized_in_brain,
+    restore_in_brain,
 )
 from LightSegLib.preprocess.grid import grid_about
 
 __all__ = ["BrainSlices", "PreparedSlices", "stack_neighbors"]
-
-MARGIN_VOXELS = 2
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,7 @@ class PreparedSlices:
         for values in np.moveaxis(np.asarray(probabilities, np.float32), 1, 0):
             stack = np.zeros(self.grid.GetSize()[::-1], np.float32)
             stack[self.first : self.first + len(values)] = values
-            image = sitk.GetImageFromArray(stack)
-            image.CopyInformation(self.grid)
-            image = sitk.Resample(image, self.brain, sitk.Transform(), sitk.sitkLinear, 0.0, sitk.sitkFloat32)
-            images.append(sitk.Mask(image, self.brain))
+            images.append(restore_in_brain(stack, self.grid, self.brain))
         return images
 
 

@@ -10,13 +10,17 @@ import numpy as np
 import SimpleITK as sitk
 
 from LightSegLib.errors import InputError
-from LightSegLib.preprocess.brain_images import CLOSEST_SLICES_MM, bounding_box, normalized_in_brain
+from LightSegLib.preprocess.brain_images import (
+    CLOSEST_SLICES_MM,
+    MARGIN_VOXELS,
+    bounding_box,
+    normalized_in_brain,
+    restore_in_brain,
+    stack_channels,
+)
 from LightSegLib.preprocess.grid import grid_about
 
 __all__ = ["BrainVolume", "PreparedVolume"]
-
-# The network sees that the brain ends, also where the mask fills its box.
-MARGIN_VOXELS = 2
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,8 @@ class PreparedVolume:
 
     def restore(self, probabilities: np.ndarray) -> list[sitk.Image]:
         """Bring (1, k, z, y, x) back: k float32 images on the grid of the input, zero outside the brain."""
-        images = []
-        for values in np.asarray(probabilities, np.float32)[0]:
-            image = sitk.GetImageFromArray(values)
-            image.CopyInformation(self.grid)
-            image = sitk.Resample(image, self.brain, sitk.Transform(), sitk.sitkLinear, 0.0, sitk.sitkFloat32)
-            images.append(sitk.Mask(image, self.brain))
-        return images
+        volumes = np.asarray(probabilities, np.float32)[0]
+        return [restore_in_brain(values, self.grid, self.brain) for values in volumes]
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,8 @@ class BrainVolume:
         if brain is None:
             raise InputError("a volume of the brain needs a brain mask: pass brain=, a mask on the image's grid")
         volumes, mask, grid = self.volume(images, brain)
-        nothing = np.zeros(mask.shape, np.float32)
-        array = np.stack([volumes.get(name, nothing) for name in self.channels]).astype(np.float32, copy=False)
-        return PreparedVolume(array=array[None], grid=grid, brain=brain)
+        array = stack_channels(volumes, self.channels, mask.shape)[None]
+        return PreparedVolume(array=array, grid=grid, brain=brain)
 
     def _grid(self, brain: sitk.Image) -> sitk.Image:
         box = bounding_box(brain)

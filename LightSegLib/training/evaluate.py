@@ -11,14 +11,24 @@ from typing import Any
 from LightSegLib.errors import InputError
 from LightSegLib.measures import Agreement
 from LightSegLib.pipeline.comparison import compare_labelmaps
-from LightSegLib.segmenter import Segmenter
+from LightSegLib.segmenter import Result, Segmenter
 from LightSegLib.training.baseline import Baseline
 from LightSegLib.training.bootstrap import Interval, bootstrap_mean
 from LightSegLib.training.cases import Case
 from LightSegLib.volumes import read_labelmap
 from LightSegLib.writers import write_labelmap
 
-__all__ = ["CARD_COLUMNS", "CaseScore", "evaluate_case", "evaluate_cases", "markdown_table", "score_row", "summarize"]
+__all__ = [
+    "CARD_COLUMNS",
+    "CaseScore",
+    "evaluate_case",
+    "evaluate_cases",
+    "keep_labelmap",
+    "markdown_table",
+    "score_row",
+    "segment_case",
+    "summarize",
+]
 
 # Columns of the model card's table: key of `score_row`, title, number format.
 CARD_COLUMNS = (
@@ -49,6 +59,25 @@ class CaseScore:
     seconds: float
 
 
+def segment_case(
+    segmenter: Segmenter, case: Case, *, inputs: Mapping[str, str], reference: str
+) -> tuple[Result, float]:
+    """Segment a case beside its reference: the result, and the seconds it took; arguments as for `evaluate_case`."""
+    if reference not in case.files:
+        raise InputError(f"{case.folder}: has no {reference}.nii.gz to score against; it has {', '.join(case.files)}")
+    start = time.perf_counter()
+    images = {channel: case.path(file) for channel, file in inputs.items() if file in case.files}
+    result = segmenter.segment(images, reference=case.path(reference))
+    return result, time.perf_counter() - start
+
+
+def keep_labelmap(result: Result, case: Case, folder: Path | None) -> None:
+    """Write the labelmap of a case into a folder, if there is one."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_labelmap(result.labelmap, folder / f"{case.name}.nii.gz")
+
+
 def evaluate_case(
     segmenter: Segmenter,
     case: Case,
@@ -63,21 +92,14 @@ def evaluate_case(
     `inputs` maps the model's channels to file names of the case (without extension); those that the case lacks are
     left out. `keep` is a folder for the labelmap. Raises InputError, also where the case lacks the reference.
     """
-    if reference not in case.files:
-        raise InputError(f"{case.folder}: has no {reference}.nii.gz to score against; it has {', '.join(case.files)}")
-    start = time.perf_counter()
-    images = {channel: case.path(file) for channel, file in inputs.items() if file in case.files}
-    result = segmenter.segment(images, reference=case.path(reference))
-    seconds = time.perf_counter() - start
+    result, seconds = segment_case(segmenter, case, inputs=inputs, reference=reference)
     if result.agreement is None:
         raise InputError(f"{case.path(reference)}: could not be compared with the segmentation")
     second = None
     if also is not None and also in case.files:
         comparison = compare_labelmaps(result.labelmap, read_labelmap(case.path(also)), values=(1,))
         second = comparison.agreements[1]
-    if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
-        write_labelmap(result.labelmap, keep / f"{case.name}.nii.gz")
+    keep_labelmap(result, case, keep)
     return CaseScore(case, result.agreement, second, result.provenance.get("brain"), seconds)
 
 

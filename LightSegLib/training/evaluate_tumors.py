@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from LightSegLib.measures import Agreement
 from LightSegLib.segmenter import Segmenter
 from LightSegLib.training.baseline import Baseline
 from LightSegLib.training.cases import Case
-from LightSegLib.writers import write_labelmap
+from LightSegLib.training.evaluate import keep_labelmap, segment_case
 
 __all__ = ["REGION_NAMES", "TUMOR_COLUMNS", "TumorScore", "evaluate_tumor", "tumor_row", "worst_third"]
 
@@ -71,19 +70,12 @@ def evaluate_tumor(
     """
     if also is not None:
         raise InputError(f"--also {also}: a tumor model is scored against one reference")
-    if reference not in case.files:
-        raise InputError(f"{case.folder}: has no {reference}.nii.gz to score against; it has {', '.join(case.files)}")
-    start = time.perf_counter()
-    images = {channel: case.path(file) for channel, file in inputs.items() if file in case.files}
-    result = segmenter.segment(images, reference=case.path(reference))
-    seconds = time.perf_counter() - start
+    result, seconds = segment_case(segmenter, case, inputs=inputs, reference=reference)
     missing = [name for name in REGION_NAMES.values() if name not in result.agreements]
     if missing:
         known = ", ".join(result.agreements) or "none"
         raise InputError(f"{case.name}: the model does not measure {', '.join(missing)}; it measures {known}")
-    if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
-        write_labelmap(result.labelmap, keep / f"{case.name}.nii.gz")
+    keep_labelmap(result, case, keep)
     regions = {key: result.agreements[name] for key, name in REGION_NAMES.items()}
     return TumorScore(case, regions, result.provenance.get("brain"), seconds)
 

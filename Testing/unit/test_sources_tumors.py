@@ -27,7 +27,8 @@ from LightSegLib.training.sources.augment_tumors import (  # noqa: E402
     recolor,
     warp_volumes,
 )
-from LightSegLib.training.sources.tumor_packing import STEP, labels_of_regions, pack, unpack  # noqa: E402
+from LightSegLib.training.sources.encoding import STEP  # noqa: E402
+from LightSegLib.training.sources.tumor_packing import labels_of_regions, pack, unpack  # noqa: E402
 from LightSegLib.training.sources.tumors import TumorCrops, TumorSlices  # noqa: E402
 
 CHANNELS = ("T1", "T1ce", "T2", "FLAIR")

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import SimpleITK as sitk
 from torch import Tensor
 
-from LightSegLib.preprocess.brain_images import HIGHEST, LOWEST
+from LightSegLib.preprocess.brain_images import BACKGROUND, HIGHEST, LOWEST
 from LightSegLib.preprocess.grid import sample
 from LightSegLib.preprocess.slices import BrainSlices, stack_neighbors
 from LightSegLib.preprocess.volume import BrainVolume
 
-__all__ = ["decode", "encode_slices", "encode_volume"]
+__all__ = ["BACKGROUND_BYTE", "STEP", "cut_crop", "decode", "encode_slices", "encode_volume", "to_bytes"]
 
 # A step is a twentieth of the standard deviation of normal tissue, far below noise.
 STEP = (HIGHEST - LOWEST) / 255
+BACKGROUND_BYTE = round((BACKGROUND - LOWEST) / STEP)
 
 
 def encode_slices(
@@ -43,7 +44,7 @@ def encode_slices(
     packed = np.empty((len(chosen), 5, *preprocessor.canvas), np.uint8)
     for row, z in enumerate(chosen.tolist()):
         values = np.concatenate([stack_neighbors(volumes["FLAIR"], z, step), volumes["T1"][z][None]])
-        packed[row, :4] = np.rint((values - LOWEST) / STEP)
+        packed[row, :4] = to_bytes(values)
         packed[row, 4] = np.rint(truth[z] * 255)
     return packed
 
@@ -67,8 +68,26 @@ def encode_volume(
     if most is not None and len(truth) > most:
         amounts = np.convolve(truth.sum(axis=(1, 2)), np.ones(most), mode="valid")
         kept = slice(int(amounts.argmax()), int(amounts.argmax()) + most)
-    packed = [np.rint((volumes[name][kept] - LOWEST) / STEP) for name in preprocessor.channels]
-    return np.stack([*packed, np.rint(truth[kept] * 255)]).astype(np.uint8)
+    packed = [to_bytes(volumes[name][kept]) for name in preprocessor.channels]
+    return np.stack([*packed, np.rint(truth[kept] * 255).astype(np.uint8)])
+
+
+def to_bytes(values: np.ndarray) -> np.ndarray:
+    """Pack normalized intensities, LOWEST to HIGHEST, into uint8 of the same shape."""
+    return np.rint((values - LOWEST) / STEP).astype(np.uint8)
+
+
+def cut_crop(packed: np.ndarray, start: Sequence[int], size: Sequence[int]) -> np.ndarray:
+    """Cut `size` voxels (z, y, x) from `start` out of a packed volume (c + 1, z, y, x).
+
+    Beyond the volume there is background, without anything in the last channel.
+    """
+    out = np.zeros((len(packed), *size), np.uint8)
+    out[:-1] = BACKGROUND_BYTE
+    source = tuple(slice(max(0, s), min(n, s + m)) for s, n, m in zip(start, packed.shape[1:], size, strict=True))
+    target = tuple(slice(part.start - s, part.stop - s) for part, s in zip(source, start, strict=True))
+    out[(slice(None), *target)] = packed[(slice(None), *source)]
+    return out
 
 
 def decode(packed: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from LightSegLib.errors import RecipeError
 from LightSegLib.training.cases import Case, left_out, read_cases, select_cases
 from LightSegLib.training.sources.pool import fill_pool
 
-__all__ = ["Maker", "fill_groups", "normalized_shares"]
+__all__ = ["Maker", "draw_patients", "fill_groups", "normalized_shares"]
+
+Patient = TypeVar("Patient")
 
 Maker = Callable[[int], dict[str, np.ndarray]]
 
@@ -50,6 +52,17 @@ def normalized_shares(shares: Mapping[str, float], groups: Mapping[str, Any]) ->
     """Return the probability of each group, in their order."""
     weights = np.array([shares[name] for name in groups], float)
     return weights / weights.sum()
+
+
+def draw_patients(
+    groups: Sequence[Sequence[Patient]], shares: np.ndarray, count: int, rng: np.random.Generator
+) -> Iterator[Patient]:
+    """Yield `count` patients: the group of each is drawn by `shares`, the patient of the group all alike.
+
+    Lazily, so that what is drawn of a patient comes from the same generator before the next one is drawn.
+    """
+    for group in rng.choice(len(groups), count, p=shares):
+        yield groups[group][int(rng.integers(len(groups[group])))]
 
 
 def _train_cases(folder: Path, settings: Mapping[str, Any]) -> list[Case]:

@@ -15,7 +15,7 @@ from LightSegLib.training.bundle_card import card_preprocessor
 from LightSegLib.training.cases import Case
 from LightSegLib.training.sources.augment_slices import augment_slices
 from LightSegLib.training.sources.encoding import decode, encode_slices
-from LightSegLib.training.sources.groups import fill_groups, normalized_shares
+from LightSegLib.training.sources.groups import draw_patients, fill_groups, normalized_shares
 from LightSegLib.training.sources.real import scans
 from LightSegLib.training.synthesis import HeadLibrary
 
@@ -81,10 +81,7 @@ class SliceSource:
     def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `index`: it depends on the seed and the index alone."""
         rng = np.random.default_rng([self._seed, index])
-        rows = []
-        for group in rng.choice(len(self._groups), self._batch, p=self._shares):
-            patients = self._groups[group]
-            rows.append(patients[rng.integers(len(patients))].draw(rng))
+        rows = [patient.draw(rng) for patient in draw_patients(self._groups, self._shares, self._batch, rng)]
         inputs, target = augment_slices(*decode(torch.from_numpy(np.stack(rows))), rng)
         return inputs.numpy(), target.numpy()
 

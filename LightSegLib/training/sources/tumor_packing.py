@@ -11,12 +11,12 @@ from torch import Tensor
 
 from LightSegLib.preprocess.box import BrainBox
 from LightSegLib.preprocess.box_slices import BrainBoxSlices
-from LightSegLib.preprocess.brain_images import HIGHEST, LOWEST
+from LightSegLib.preprocess.brain_images import LOWEST
 from LightSegLib.preprocess.grid import sample
+from LightSegLib.training.sources.encoding import STEP, to_bytes
 
-__all__ = ["REGIONS", "STEP", "labels_of_regions", "pack", "unpack"]
+__all__ = ["REGIONS", "labels_of_regions", "pack", "unpack"]
 
-STEP = (HIGHEST - LOWEST) / 255
 # The nested regions that the network finds, by their label values: whole tumor, tumor core, enhancing tumor.
 REGIONS = ((1, 2, 3), (1, 3), (3,))
 
@@ -36,7 +36,7 @@ def pack(
     """
     volumes, _, grid = preprocessor.volume(images, brain)
     regions = [sample(_members(labels, values), grid) > 0.5 for values in REGIONS]
-    packed = [np.rint((volumes[name] - LOWEST) / STEP).astype(np.uint8) for name in preprocessor.channels]
+    packed = [to_bytes(volumes[name]) for name in preprocessor.channels]
     stacked = np.stack([*packed, labels_of_regions(np.stack(regions))])
     return stacked if most is None else _about_tumor(stacked, most)
 

@@ -12,13 +12,13 @@ import torch
 
 from LightSegLib.preprocess.box import BrainBox
 from LightSegLib.preprocess.box_slices import BrainBoxSlices
-from LightSegLib.preprocess.brain_images import BACKGROUND, LOWEST
 from LightSegLib.training.bundle_card import card_preprocessor
 from LightSegLib.training.cases import Case
 from LightSegLib.training.sources.augment_tumors import augment_tumors
-from LightSegLib.training.sources.groups import fill_groups, normalized_shares
+from LightSegLib.training.sources.encoding import BACKGROUND_BYTE, cut_crop
+from LightSegLib.training.sources.groups import draw_patients, fill_groups, normalized_shares
 from LightSegLib.training.sources.real import brain_of
-from LightSegLib.training.sources.tumor_packing import STEP, pack
+from LightSegLib.training.sources.tumor_packing import pack
 from LightSegLib.training.sources.tumor_packing import unpack as unpack_tumors
 from LightSegLib.training.synthesis import TumorLibrary
 from LightSegLib.volumes import read_labelmap, read_volume, to_lps
@@ -33,7 +33,6 @@ MARGIN = 1.15
 # Voxels along an axis that a synthetic patient keeps: 200 of them at 1 mm then take 1.5 gigabytes.
 MOST = 112
 VOXELS_REMEMBERED = 4000  # of each kind in AROUND, as middles of crops
-BACKGROUND_BYTE = round((BACKGROUND - LOWEST) / STEP)
 
 
 @dataclass(frozen=True)
@@ -94,10 +93,8 @@ class TumorCrops:
         rng = np.random.default_rng([self._seed, index])
         z, y, x = self._crop
         larger = (1 if z == 1 else round(z * MARGIN), round(y * MARGIN), round(x * MARGIN))
-        crops = []
-        for group in rng.choice(len(self._groups), self._batch, p=self._shares):
-            patients = self._groups[group]
-            crops.append(patients[rng.integers(len(patients))].draw(larger, rng))
+        patients = draw_patients(self._groups, self._shares, self._batch, rng)
+        crops = [patient.draw(larger, rng) for patient in patients]
         inputs, target = unpack_tumors(torch.from_numpy(np.stack(crops)))
         inputs, target = augment_tumors(inputs, target, rng, size=self._crop, missing=self._missing)
         return inputs.numpy(), target.numpy()
@@ -128,12 +125,7 @@ class _Volume:
         shape = self._volume.shape[1:]
         middle = np.unravel_index(int(voxels[rng.integers(len(voxels))]), shape)
         start = [_start(int(m), n, size, rng) for m, n, size in zip(middle, crop, shape, strict=True)]
-        out = np.zeros((len(self._volume), *crop), np.uint8)
-        out[:-1] = BACKGROUND_BYTE
-        source = tuple(slice(max(0, s), min(size, s + n)) for s, size, n in zip(start, shape, crop, strict=True))
-        target = tuple(slice(part.start - s, part.stop - s) for part, s in zip(source, start, strict=True))
-        out[(slice(None), *target)] = self._volume[(slice(None), *source)]
-        return out
+        return cut_crop(self._volume, start, crop)
 
 
 def _some(voxels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from LightSegLib.preprocess.brain_images import BACKGROUND, HIGHEST, LOWEST
 from LightSegLib.preprocess.volume import BrainVolume
 from LightSegLib.training.bundle_card import card_preprocessor
 from LightSegLib.training.cases import Case
 from LightSegLib.training.sources.augment_volumes import IN_PLANE_MARGIN, augment_volumes
-from LightSegLib.training.sources.encoding import decode, encode_volume
-from LightSegLib.training.sources.groups import fill_groups, normalized_shares
+from LightSegLib.training.sources.encoding import cut_crop, decode, encode_volume
+from LightSegLib.training.sources.groups import draw_patients, fill_groups, normalized_shares
 from LightSegLib.training.sources.real import scans
 from LightSegLib.training.synthesis import HeadLibrary
 
@@ -85,10 +84,8 @@ class VolumeCrops:
         rng = np.random.default_rng([self._seed, index])
         z, y, x = self._crop
         larger = (z, round(y * IN_PLANE_MARGIN), round(x * IN_PLANE_MARGIN))
-        crops = []
-        for group in rng.choice(len(self._groups), self._batch, p=self._shares):
-            patients = self._groups[group]
-            crops.append(patients[rng.integers(len(patients))].draw(larger, rng))
+        patients = draw_patients(self._groups, self._shares, self._batch, rng)
+        crops = [patient.draw(larger, rng) for patient in patients]
         inputs, target = decode(torch.from_numpy(np.stack(crops)))
         inputs, target = augment_volumes(inputs, target, rng, size=(y, x))
         return inputs.numpy(), target.numpy()
@@ -107,20 +104,16 @@ class _Patient:
 class _Volume:
     def __init__(self, volume: np.ndarray) -> None:
         self._volume = volume
-        self._lesion = np.flatnonzero(volume[-1] > 127)
-        self._brain = np.flatnonzero(volume[0] > 0)
+        # 64-bit indices of all voxels of the brain would take more memory than the volume itself.
+        self._lesion = np.flatnonzero(volume[-1] > 127).astype(np.int32)
+        self._brain = np.flatnonzero(volume[0] > 0).astype(np.int32)
 
     def draw(self, crop: Shape, rng: np.random.Generator) -> np.ndarray:
         voxels = self._lesion if self._lesion.size and rng.random() < LESION_CROPS else self._brain
         shape = self._volume.shape[1:]
         middle = np.unravel_index(int(voxels[rng.integers(len(voxels))]), shape)
         start = [int(m) - int(rng.integers(n // 4, n - n // 4)) for m, n in zip(middle, crop, strict=True)]
-        out = np.zeros((len(self._volume), *crop), np.uint8)
-        out[:-1] = round((BACKGROUND - LOWEST) / (HIGHEST - LOWEST) * 255)
-        source = tuple(slice(max(0, s), min(size, s + n)) for s, size, n in zip(start, shape, crop, strict=True))
-        target = tuple(slice(part.start - s, part.stop - s) for part, s in zip(source, start, strict=True))
-        out[(slice(None), *target)] = self._volume[(slice(None), *source)]
-        return out
+        return cut_crop(self._volume, start, crop)
 
 
 def build_volume_source(settings: Mapping[str, Any], *, data: Path, cache: Path, seed: int) -> VolumeCrops:
