@@ -6,8 +6,7 @@ import argparse
 import json
 import math
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,13 +14,11 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from LightSegLib.errors import InputError, LightSegError
+from LightSegLib.errors import LightSegError
 from LightSegLib.measures import dice, lesion_f1
 from LightSegLib.measures.lesions import CONNECTIVITY
 from LightSegLib.postprocess import SIZE_TOLERANCE
-from LightSegLib.segmenter import Segmenter
-from LightSegLib.training.cases import Case, left_out, read_cases
-from LightSegLib.training.runs import export_run, read_run
+from LightSegLib.training.out_of_fold import out_of_fold
 from LightSegLib.volumes import read_labelmap
 
 __all__ = ["GridPoint", "best_point", "filtered", "grid_of_case", "main"]
@@ -89,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     options = parser.parse_args(arguments)
     grids = {}
-    for case, probability in _out_of_fold(options.runs, options.data, threads=options.threads):
+    for case, probability in out_of_fold(options.runs, options.data, threads=options.threads):
         truth = read_labelmap(case.path(options.reference))
         voxel_ml = math.prod(truth.GetSpacing()) / 1000
         arrays = sitk.GetArrayFromImage(probability), sitk.GetArrayFromImage(truth) > 0
@@ -107,30 +104,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"best: threshold {best.threshold:g}, min_lesion_ml {best.min_lesion_ml:g}: ", end="")
     print(f"Dice {best.dice:.3f}, lesion F1 {best.lesion_f1:.3f}")
     return 0
-
-
-def _out_of_fold(runs: Sequence[Path], data: Path, *, threads: int | None) -> Iterator[tuple[Case, sitk.Image]]:
-    """Yield each train case that a run leaves out, with that run's probabilities on the grid of its FLAIR."""
-    cases = [case for case in read_cases(data) if case.split == "train"]
-    seen: dict[str, Path] = {}
-    for run in runs:
-        chosen = left_out(cases, dict(read_run(run).source))
-        if not chosen:
-            raise InputError(f"{run}: its recipe leaves out no train case, so it has no out-of-fold probabilities")
-        for case in chosen:
-            if case.name in seen:
-                raise InputError(f"{run}: leaves out {case.name}, as {seen[case.name]} does; give one run per center")
-            seen[case.name] = run
-        with tempfile.TemporaryDirectory(prefix="lightseg-") as folder:
-            bundle = export_run(run, Path(folder) / "bundle", model_card="For tuning only.\n")
-            segmenter = Segmenter(bundle, threads=threads)
-            for case in chosen:
-                files = {channel.name: case.path(channel.name) for channel in bundle.inputs}
-                files = {name: path for name, path in files.items() if name in case.files}
-                probability = segmenter.segment(files, probabilities=True).probabilities
-                if probability is None:
-                    raise InputError(f"{case.name}: {run} gave no probabilities; is its bundle a lesion model?")
-                yield case, probability
 
 
 if __name__ == "__main__":

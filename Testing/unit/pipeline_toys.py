@@ -10,6 +10,7 @@ import SimpleITK as sitk
 
 from LightSegLib import segmenter
 from LightSegLib.bundles import Bundle, InputChannel
+from LightSegLib.cli import compare
 from LightSegLib.errors import BundleError
 from LightSegLib.segments import Code, Region, Segment, Terminology
 
@@ -206,9 +207,9 @@ def make_tumor_bundle(name: str = "toy-tumor", **changes: object) -> Bundle:
 
 
 def install_toys(monkeypatch: pytest.MonkeyPatch, *more: Bundle) -> LesionEngine:
-    """Let `Segmenter` find the bundles "toy", "toy-tumor" and "toy-brain", and `more`, which are tumor bundles.
+    """Let `Segmenter` and `lightseg compare` find the bundles "toy", "toy-tumor" and "toy-brain", and `more`.
 
-    Returns the engine of "toy".
+    `more` are tumor bundles. Returns the engine of "toy".
     """
     own = make_bundle("toy"), make_tumor_bundle(), make_brain_bundle()
     bundles = {bundle.name: bundle for bundle in (*own, *more)}
@@ -224,6 +225,7 @@ def install_toys(monkeypatch: pytest.MonkeyPatch, *more: Bundle) -> LesionEngine
             return BrainEngine()
         return lesion_engine if bundle.name == "toy" else TumorEngine()
 
-    monkeypatch.setattr(segmenter, "load_bundle", load)
+    for module in (segmenter, compare):
+        monkeypatch.setattr(module, "load_bundle", load)
     monkeypatch.setattr(segmenter, "create_engine", create)
     return lesion_engine

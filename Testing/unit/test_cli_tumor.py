@@ -115,3 +115,21 @@ def test_pictures_outline_every_label_and_those_of_the_reference() -> None:
         pixels = np.asarray(Image.open(io.BytesIO(data))).reshape(-1, 4)
         found |= {tuple(map(int, pixel[:3])) for pixel in np.unique(pixels[pixels[:, 3] == 255], axis=0)}
     assert {*colors.values(), REFERENCE_COLOR} <= found
+
+
+def test_two_files_are_compared_by_the_regions_and_values_that_a_model_knows(case, tmp_path, capsys) -> None:
+    assert segment(case, tmp_path / "s.nii.gz") == 0
+    capsys.readouterr()
+    files = [str(tmp_path / "s.nii.gz"), str(case / "expert.nii.gz")]
+    assert main(["compare", *files, "--model", "toy-tumor", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert list(told["labels"]) == ["Core", "Edema", "Enhancing tumor", "WT", "TC", "ET"]
+    assert min(label["dice"] for label in told["labels"].values()) > 0.97
+    assert told["notes"] == [
+        "The reference's label values were taken as 1-2-4 for Core, Edema, Enhancing tumor.",
+    ]
+    assert main(["compare", *files, "--model", "toy-tumor"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].split()[-3:] == ["WT", "TC", "ET"]
+    # Without a model, 3 and 4 are different labels.
+    assert main(["compare", *files, "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)["labels"]) == {"1", "2", "3", "4"}

@@ -91,13 +91,13 @@ def _tumor(images: dict[str, np.ndarray], patient: Patient, rng: np.random.Gener
         mean, deviation, white = _reference(image, patient)
         part = image[box]
         for label in (EDEMA, CORE, ENHANCING):
-            z = levels[label][name] + rng.uniform(-0.9, 0.9) * coarse + rng.uniform(0.2, 0.7) * fine
+            z = levels[label][name] + rng.uniform(-1.4, 1.4) * coarse + rng.uniform(0.3, 1.05) * fine
             if label == CORE:
                 z += cysts * ({"T1": -2.0, "T1ce": -2.0, "T2": 4.0, "FLAIR": -1.5}[name] - z)
                 if not patient.low_grade:  # strands of tissue in the necrosis
                     z += (strands < 0.12) * {"T1ce": 1.0, "FLAIR": 0.5}.get(name, 0.0)
             if label == ENHANCING and name == "T1ce":
-                z += 0.8 * fine - 1.5 * (strands < 0.2)
+                z += 1.2 * fine - 1.5 * (strands < 0.2)
             if label != EDEMA and name == "T1":
                 z += blood
             level = white + patient.visibility * (mean + z * deviation - white)

@@ -1,0 +1,45 @@
+"""What the runs of a cross-validation say about the cases that each of them has not seen."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from LightSegLib.errors import InputError
+from LightSegLib.segmenter import Segmenter
+from LightSegLib.training.cases import Case, left_out, read_cases
+from LightSegLib.training.runs import export_run, read_run
+
+__all__ = ["out_of_fold"]
+
+
+def out_of_fold(runs: Sequence[Path], data: Path, *, threads: int | None = None) -> Iterator[tuple[Case, sitk.Image]]:
+    """Yield each train case that a run leaves out, with that run's probabilities on the grid of its first image.
+
+    `data` holds cases.json. Raises InputError for a run that leaves out nothing, and for a case that two leave out.
+    """
+    cases = [case for case in read_cases(data) if case.split == "train"]
+    seen: dict[str, Path] = {}
+    for run in runs:
+        chosen = left_out(cases, dict(read_run(run).source))
+        if not chosen:
+            raise InputError(f"{run}: its recipe leaves out no train case, so it has no out-of-fold probabilities")
+        for case in chosen:
+            if case.name in seen:
+                raise InputError(
+                    f"{run}: leaves out {case.name}, as {seen[case.name]} does; give one run per center or fold"
+                )
+            seen[case.name] = run
+        with tempfile.TemporaryDirectory(prefix="lightseg-") as folder:
+            bundle = export_run(run, Path(folder) / "bundle", model_card="For tuning only.\n")
+            segmenter = Segmenter(bundle, threads=threads)
+            for case in chosen:
+                files = {channel.name: case.path(channel.name) for channel in bundle.inputs}
+                files = {name: path for name, path in files.items() if name in case.files}
+                probability = segmenter.segment(files, probabilities=True).probabilities
+                if probability is None:
+                    raise InputError(f"{case.name}: {run} gave no probabilities; does its bundle have probabilities?")
+                yield case, probability
