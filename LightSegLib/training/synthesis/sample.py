@@ -1,4 +1,4 @@
-"""The sample that LightSeg ships: `python -m LightSegLib.training.synthesis.sample --labels FOLDER --output FOLDER`."""
+"""The samples that LightSeg ships: `python -m LightSegLib.training.synthesis.sample --labels FOLDER`."""
 
 from __future__ import annotations
 
@@ -9,28 +9,46 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from LightSegLib.training.synthesis.acquisition import Protocol
-from LightSegLib.training.synthesis.cases import HeadLibrary
+from LightSegLib.geometry import resample_onto
+from LightSegLib.training.synthesis.acquisition import Protocol, acquire
+from LightSegLib.training.synthesis.cases import HeadLibrary, as_image
+from LightSegLib.training.synthesis.tumor_cases import TumorLibrary
 from LightSegLib.writers import write_labelmap, write_volume
 
 __all__ = ["main"]
 
-# A whole head in 4 mm slices: what a routine scan looks like, and about a megabyte.
-PROTOCOL = Protocol(spacing_mm=(4.0, 1.0, 1.0), slice_axis=0, thickness_mm=4.0)
+# A whole head in 4 mm slices: what a routine scan looks like, and about two megabytes.
+HEAD = Protocol(spacing_mm=(4.0, 1.0, 1.0), slice_axis=0, thickness_mm=4.0)
+# Four contrasts of a brain in 3 mm slices: two megabytes together.
+BRAIN = Protocol(spacing_mm=(3.0, 1.2, 1.2), slice_axis=0, thickness_mm=3.0)
+LEVELS = 250.0  # steps of intensity, which compress well
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write `wmh_flair.nii.gz` and `wmh_reference.nii.gz`, generated from label maps with one seed."""
+    """Write the samples of WMH (FLAIR, reference) and tumor (T1, T1ce, T2, FLAIR, reference)."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--labels", type=Path, required=True, help="folder with brain/head_*.nii.gz and lesions/*.npz")
+    parser.add_argument("--labels", type=Path, required=True, help="folder with brain/, lesions/ and tumor_masks/")
     parser.add_argument("--output", type=Path, default=Path("Resources/Samples"))
-    parser.add_argument("--seed", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=4, help="of the WMH sample")
+    parser.add_argument("--tumor-seed", type=int, default=1)
     options = parser.parse_args(arguments)
-    case = HeadLibrary(options.labels).flair_case(np.random.default_rng(options.seed), protocol=PROTOCOL, skull=True)
     options.output.mkdir(parents=True, exist_ok=True)
-    write_volume(sitk.Cast(sitk.Round(case.flair), sitk.sitkInt16), options.output / "wmh_flair.nii.gz")
+    case = HeadLibrary(options.labels).flair_case(np.random.default_rng(options.seed), protocol=HEAD, skull=True)
+    _write(case.flair, options.output / "wmh_flair.nii.gz")
     write_labelmap(case.lesion, options.output / "wmh_reference.nii.gz")
+    # A seed far from the generated patients that networks are trained on.
+    tumor = TumorLibrary(options.labels).case(np.random.default_rng([options.tumor_seed, 2**20]), kind="ring")
+    for name, image in tumor.images.items():
+        scanned = as_image(acquire(sitk.GetArrayFromImage(image), BRAIN), BRAIN.spacing_mm)
+        brain = sitk.Cast(resample_onto(tumor.brain, scanned, labels=True), sitk.sitkFloat32)
+        scale = LEVELS / float(np.percentile(sitk.GetArrayViewFromImage(scanned), 99.9))
+        _write(scanned * brain * scale, options.output / f"tumor_{name.lower()}.nii.gz")
+    write_labelmap(resample_onto(tumor.labels, scanned, labels=True), options.output / "tumor_reference.nii.gz")
     return 0
+
+
+def _write(image: sitk.Image, path: Path) -> None:
+    write_volume(sitk.Cast(sitk.Round(image), sitk.sitkInt16), path)
 
 
 if __name__ == "__main__":

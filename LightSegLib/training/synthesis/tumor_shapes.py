@@ -13,6 +13,7 @@ from LightSegLib.training.synthesis.anatomy import grid_positions, smooth_field
 __all__ = ["KINDS", "grow", "thin_out"]
 
 KINDS = ("ring", "solid", "low_grade", "small")
+MOST_EDEMA_MM = 20.0  # around the core, before it creeps along white matter
 
 
 def grow(kind: str, shape: tuple[int, ...], center: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -35,7 +36,8 @@ def grow(kind: str, shape: tuple[int, ...], center: np.ndarray, rng: np.random.G
         return labels
     reach = float(np.exp(rng.uniform(np.log(4), np.log(40)))) * (0.2 if small else 1)
     spread = smooth_field(rng, shape, scale=rng.uniform(15, 30))[0].numpy()
-    labels = np.where(mm < radius + reach * (1 + 0.8 * spread).clip(0, 2.5), np.uint8(2), np.uint8(0))
+    edema = (reach * (1 + 0.8 * spread).clip(0, 2.5)).clip(0, MOST_EDEMA_MM)
+    labels = np.where(mm < radius + edema, np.uint8(2), np.uint8(0))
     labels[mm < radius] = 3
     thickness = rng.uniform(1.5, 7) if kind == "ring" else rng.uniform(0.6, 1.2) * radius
     uneven = smooth_field(rng, shape, scale=rng.uniform(6, 14))[0].numpy()
