@@ -5,6 +5,7 @@ import csv
 import json
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,7 +37,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument("--model", metavar="NAME", help="name or folder of a bundle")
-    model.add_argument("--run", dest="run_folder", type=Path, metavar="RUN", help="folder of a training run")
+    model.add_argument(
+        "--run",
+        dest="runs",
+        type=Path,
+        nargs="+",
+        metavar="RUN",
+        help="folder of a training run; several, such as one per fold, are scored together with --split left-out",
+    )
     parser.add_argument(
         "--data", type=Path, help="folder with cases.json (default: ../shared/data/wmh, or tumor for a tumor model)"
     )
@@ -65,43 +73,53 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(options: argparse.Namespace) -> int:
-    """Evaluate a bundle or a training run."""
+    """Evaluate a bundle, a training run, or the runs of a cross-validation."""
     with tempfile.TemporaryDirectory(prefix="lightseg-") as folder:
-        if options.run_folder is None:
-            bundle = load_bundle(options.model)
+        if options.runs is None:
+            bundles = {options.model: load_bundle(options.model)}
         else:
-            bundle = _bundle_of_run(options.run_folder, Path(folder))
-        return _evaluate(options, bundle)
+            bundles = {str(path): _bundle_of_run(path, Path(folder) / str(i)) for i, path in enumerate(options.runs)}
+        return _evaluate(options, bundles)
 
 
-def _evaluate(options: argparse.Namespace, bundle: Bundle) -> int:
+def _evaluate(options: argparse.Namespace, bundles: Mapping[str, Bundle]) -> int:
     from LightSegLib.training.cases import read_cases, select_cases
     from LightSegLib.training.evaluate import evaluate_cases, markdown_table, summarize
     from LightSegLib.training.evaluate_tasks import task_of
 
+    bundle = next(iter(bundles.values()))
     task = task_of(bundle)
     data = options.data or DATA / task.folder
     reference = options.reference or task.reference
     known = read_cases(data)
     if options.cases is None and options.split == "left-out":
-        cases = _left_out(options.run_folder, known)
+        if options.runs is None:
+            raise InputError("--split left-out needs --run: a bundle does not say what was left out of its training")
+        from LightSegLib.training.out_of_fold import left_out_by_run  # needs PyTorch, as runs do
+
+        scored = {str(path): chosen for path, chosen in left_out_by_run(options.runs, known).items()}
+    elif len(bundles) == 1:
+        names = options.cases.split(",") if options.cases else ()
+        scored = {path: select_cases(known, split=options.split, names=names) for path in bundles}
     else:
-        cases = select_cases(known, split=options.split, names=options.cases.split(",") if options.cases else ())
+        raise InputError("several runs are scored on the cases that each left out: add --split left-out")
+    cases = [case for chosen in scored.values() for case in chosen]
     if not cases:
         raise InputError(f"{data}/cases.json: no case in split '{options.split}'; choose another with --split")
     inputs = _inputs(options.inputs, bundle)
-    segmenter = Segmenter(bundle, device=options.device, engine=options.engine, threads=options.threads)
     keep = None if options.output is None else options.output / "segmentations"
-    scores = evaluate_cases(
-        segmenter,
-        cases,
-        inputs=inputs,
-        reference=reference,
-        also=options.also,
-        keep=keep,
-        progress=lambda text: print(text, file=sys.stderr, flush=True),
-        evaluate=task.evaluate,
-    )
+    scores = []
+    for path, one in bundles.items():
+        scores += evaluate_cases(
+            Segmenter(one, device=options.device, engine=options.engine, threads=options.threads),
+            scored[path],
+            inputs=inputs,
+            reference=reference,
+            also=options.also,
+            keep=keep,
+            progress=lambda text: print(text, file=sys.stderr, flush=True),
+            evaluate=task.evaluate,
+        )
     baselines = {}
     if not options.no_baseline and task.baselines is not None and "FLAIR" in inputs:
         baselines = task.baselines(cases, chosen_on=select_cases(known, split="train"), reference=reference)
@@ -115,7 +133,7 @@ def _evaluate(options: argparse.Namespace, bundle: Bundle) -> int:
         "model": {
             "name": bundle.name,
             "version": bundle.version,
-            "run": options.run_folder and str(options.run_folder),
+            "runs": [str(path) for path in options.runs or ()],
         },
         "reference": reference,
         "also": options.also,
@@ -146,18 +164,7 @@ def _bundle_of_run(run_folder: Path, folder: Path) -> Bundle:
         raise MissingDependencyError("evaluating a training run needs PyTorch: pip install 'lightseg[train]'")
     from LightSegLib.training.runs import export_run
 
-    return export_run(
-        run_folder, folder / "bundle", model_card=f"Training run {run_folder.name}, for evaluation only.\n"
-    )
-
-
-def _left_out(run_folder: Path | None, known: list[Any]) -> list[Any]:
-    from LightSegLib.training.cases import left_out
-    from LightSegLib.training.runs import read_run
-
-    if run_folder is None:
-        raise InputError("--split left-out needs --run: a bundle does not say what was left out of its training")
-    return left_out(known, dict(read_run(run_folder).source))
+    return export_run(run_folder, folder, model_card=f"Training run {run_folder.name}, for evaluation only.\n")
 
 
 def _inputs(text: str | None, bundle: Bundle) -> dict[str, str]:

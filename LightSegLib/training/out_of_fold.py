@@ -13,26 +13,36 @@ from LightSegLib.segmenter import Segmenter
 from LightSegLib.training.cases import Case, left_out, read_cases
 from LightSegLib.training.runs import export_run, read_run
 
-__all__ = ["out_of_fold"]
+__all__ = ["left_out_by_run", "out_of_fold"]
+
+
+def left_out_by_run(runs: Sequence[Path], cases: Sequence[Case]) -> dict[Path, list[Case]]:
+    """Return those of the cases that the recipe of each run leaves out.
+
+    Raises InputError for a run that leaves out none, and for a case that two leave out: it would count twice.
+    """
+    chosen: dict[Path, list[Case]] = {}
+    seen: dict[str, Path] = {}
+    for run in runs:
+        chosen[run] = left_out(cases, dict(read_run(run).source))
+        if not chosen[run]:
+            raise InputError(
+                f"{run}: its recipe leaves out none of the cases, so there is nothing that it has not seen"
+            )
+        for case in chosen[run]:
+            if case.name in seen:
+                raise InputError(f"{run}: leaves out {case.name}, as {seen[case.name]} does; give one run per fold")
+            seen[case.name] = run
+    return chosen
 
 
 def out_of_fold(runs: Sequence[Path], data: Path, *, threads: int | None = None) -> Iterator[tuple[Case, sitk.Image]]:
     """Yield each train case that a run leaves out, with that run's probabilities on the grid of its first image.
 
-    `data` holds cases.json. Raises InputError for a run that leaves out nothing, and for a case that two leave out.
+    `data` holds cases.json. Raises InputError as `left_out_by_run` does.
     """
     cases = [case for case in read_cases(data) if case.split == "train"]
-    seen: dict[str, Path] = {}
-    for run in runs:
-        chosen = left_out(cases, dict(read_run(run).source))
-        if not chosen:
-            raise InputError(f"{run}: its recipe leaves out no train case, so it has no out-of-fold probabilities")
-        for case in chosen:
-            if case.name in seen:
-                raise InputError(
-                    f"{run}: leaves out {case.name}, as {seen[case.name]} does; give one run per center or fold"
-                )
-            seen[case.name] = run
+    for run, chosen in left_out_by_run(runs, cases).items():
         with tempfile.TemporaryDirectory(prefix="lightseg-") as folder:
             bundle = export_run(run, Path(folder) / "bundle", model_card="For tuning only.\n")
             segmenter = Segmenter(bundle, threads=threads)

@@ -27,6 +27,7 @@ from .pipeline_toys import make_bundle
 CHANNELS = ("T1", "T1ce", "T2", "FLAIR")
 VALUES = {"wt": (1, 2, 3), "tc": (1, 3), "et": (3,)}
 SIZE = (40, 44, 36)
+RECIPES = Path(__file__).parents[2] / "recipes"
 
 
 def tumor(*, core: float = 8.0, enhancing: float = 0.0, edema: float = 12.0, shift: int = 0) -> np.ndarray:
@@ -119,6 +120,30 @@ def test_evaluate_writes_what_it_prints(data, toy_model, capsys, tmp_path):
         rows = list(csv.DictReader(stream))
     assert [row["fold"] for row in rows] == ["0", "1", "0"]
     assert (output / "segmentations" / "glioma_02.nii.gz").is_file()
+
+
+def test_the_runs_of_a_cross_validation_are_scored_together_on_what_each_left_out(
+    data, toy_model, monkeypatch, capsys, tmp_path
+):
+    runs = []
+    for fold in (0, 1):
+        run = tmp_path / f"fold{fold}"
+        run.mkdir()
+        (run / "recipe.toml").write_text((RECIPES / f"tumor-pocket-fold{fold}.toml").read_text())
+        runs.append(str(run))
+    exported = []
+    bundle = evaluate_command.load_bundle("toy")
+    monkeypatch.setattr(evaluate_command, "_bundle_of_run", lambda run, folder: exported.append(run.name) or bundle)
+    command = ["evaluate", "--run", *runs, "--data", str(data), "--json"]
+    assert main([*command, "--split", "left-out"]) == 0
+    body = json.loads(capsys.readouterr().out)
+    assert exported == ["fold0", "fold1"] and body["model"]["runs"] == runs
+    assert [row["case"] for row in body["cases"]] == ["glioma_00", "glioma_02", "glioma_01"]
+    assert main(command) == 2
+    assert "several runs are scored on the cases that each left out: add --split left-out" in capsys.readouterr().err
+    (tmp_path / "fold1" / "recipe.toml").write_text((RECIPES / "tumor-pocket-fold0.toml").read_text())
+    assert main([*command, "--split", "left-out"]) == 2
+    assert f"{runs[1]}: leaves out glioma_00, as {runs[0]} does; give one run per fold" in capsys.readouterr().err
 
 
 def test_a_second_reference_and_unknown_regions_are_refused(data):
