@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--labels", type=Path, required=True, help="folder with brain/, lesions/ and tumor_masks/")
     parser.add_argument("--output", type=Path, default=Path("Resources/Samples"))
     parser.add_argument("--seed", type=int, default=4, help="of the WMH sample")
-    parser.add_argument("--tumor-seed", type=int, default=1)
+    parser.add_argument("--tumor-seed", type=int, default=7)
     options = parser.parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
     case = HeadLibrary(options.labels).flair_case(np.random.default_rng(options.seed), protocol=HEAD, skull=True)
