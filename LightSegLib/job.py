@@ -1,7 +1,7 @@
 """What a worker process is asked to do."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,10 +14,11 @@ __all__ = ["Job"]
 class Job:
     """One segmentation of files: `inputs` and the other settings are those of the command line.
 
-    `model` is a bundle's name or folder. On disk it is one JSON object with these fields as keys.
+    `models` are bundles' names or folders, one or several to average. On disk it is one JSON object with these
+    fields as keys.
     """
 
-    model: str
+    models: Sequence[str]
     inputs: Mapping[str, str]
     output: str
     reference: str | None = None

@@ -27,7 +27,6 @@ from typing import Any, TextIO
 
 import SimpleITK as sitk
 
-from LightSegLib.bundles import load_bundle
 from LightSegLib.errors import CancelledError, InputError, LightSegError
 from LightSegLib.job import Job
 from LightSegLib.outputs import OutputSet, check_volume_path
@@ -102,7 +101,7 @@ def _run(job: Job, messages: Messages) -> None:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(job.threads)
     sources = [*inputs.values(), *([] if reference is None else [reference])]
     with OutputSet(outputs.values(), inputs=sources) as files:
-        segmenter = Segmenter(load_bundle(job.model), device=job.device, engine=job.engine, threads=job.threads)
+        segmenter = Segmenter(job.models, device=job.device, engine=job.engine, threads=job.threads)
         result = segmenter.segment(
             inputs,
             reference=reference,

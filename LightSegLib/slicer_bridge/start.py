@@ -1,6 +1,6 @@
 """The job as Slicer's users start it: nodes in, a run that fills nodes out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import slicer
@@ -8,6 +8,7 @@ import slicer
 from LightSegLib.bundles import load_bundle
 from LightSegLib.errors import ChannelError, InputError
 from LightSegLib.pipeline.channels import match_channels
+from LightSegLib.pipeline.ensemble import check_ensemble, ensemble_inputs
 from LightSegLib.slicer_bridge.dependencies import ensure_dependencies
 from LightSegLib.slicer_bridge.process import WorkerProcess
 from LightSegLib.slicer_bridge.result import SegmentResult
@@ -21,7 +22,7 @@ __all__ = ["segment", "start_segment"]
 
 def start_segment(
     *,
-    model: str | Path,
+    model: str | Path | Sequence[str | Path],
     volumes: "Mapping[str, slicer.vtkMRMLScalarVolumeNode | None]",
     reference: "slicer.vtkMRMLNode | None" = None,
     output: "slicer.vtkMRMLSegmentationNode | None" = None,
@@ -33,6 +34,7 @@ def start_segment(
 ) -> SegmentRun:
     """Start to segment volume nodes in a worker process and return at once.
 
+    `model`: a model's name or folder, or several of one task, whose probabilities are averaged.
     `volumes` maps channel names ("FLAIR") to scalar volume nodes; None means not given. All are taken in world space.
     `reference`: a segmentation or labelmap volume node, on any grid, under any transform. `output`: the segmentation
     node whose content is replaced; None makes a new one. `probabilities`: a volume node to fill. Only if
@@ -41,17 +43,18 @@ def start_segment(
     Errors, raised here: BundleError, ChannelError, InputError, GeometryError, MissingDependencyError; later ones are
     raised by the run's `result`.
     """
-    bundle = load_bundle(model)
+    bundles = tuple(load_bundle(one) for one in ([model] if isinstance(model, (str, Path)) else model))
+    check_ensemble(bundles)
     given = {name: node for name, node in volumes.items() if node is not None}
-    spelled = {channel: given[name] for name, channel in match_channels(bundle.inputs, list(given)).items()}
+    spelled = {channel: given[name] for name, channel in match_channels(ensemble_inputs(bundles), list(given)).items()}
     _check_nodes(spelled)
     check_output(output, reference=reference)
-    if probabilities is not None and (len(bundle.segments) != 1 or probabilities in spelled.values()):
+    if probabilities is not None and (len(bundles[0].segments) != 1 or probabilities in spelled.values()):
         raise InputError("Probabilities need a volume node of their own and a model with one segment")
     if engine != "pytorch":
         ensure_dependencies(interactive=interactive)
     task = SceneTask(
-        bundle=bundle,
+        bundles=bundles,
         volumes=spelled,
         main=next(iter(spelled)),
         reference=reference,
@@ -68,7 +71,7 @@ def start_segment(
 
 def segment(
     *,
-    model: str | Path,
+    model: str | Path | Sequence[str | Path],
     volumes: "Mapping[str, slicer.vtkMRMLScalarVolumeNode | None]",
     reference: "slicer.vtkMRMLNode | None" = None,
     output: "slicer.vtkMRMLSegmentationNode | None" = None,

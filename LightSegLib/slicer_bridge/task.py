@@ -43,11 +43,11 @@ class Options:
 class SceneTask:
     """The nodes of one run and the folder through which they reach the worker.
 
-    `volumes` maps channel names, as the bundle spells them, to nodes; `main` is the channel whose node the result
-    covers.
+    Of several `bundles` the probabilities are averaged. `volumes` maps channel names, as the bundles spell them, to
+    nodes; `main` is the channel whose node the result covers.
     """
 
-    bundle: Bundle
+    bundles: tuple[Bundle, ...]
     volumes: "Mapping[str, slicer.vtkMRMLScalarVolumeNode]"
     main: str
     reference: "slicer.vtkMRMLNode | None"
@@ -56,6 +56,11 @@ class SceneTask:
     options: Options
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="lightseg-")))
     _worlds: dict[str, WorldVolume] = field(default_factory=dict)
+
+    @property
+    def bundle(self) -> Bundle:
+        """The first bundle, whose segments and postprocessing apply."""
+        return self.bundles[0]
 
     def write(self) -> Path:
         """Write the worker's input files and return the job's file."""
@@ -73,7 +78,7 @@ class SceneTask:
             )
             reference = self._write_image(labelmap, self._file_of(REFERENCE))
         job = Job(
-            model=str(self.bundle.folder),
+            models=[str(bundle.folder) for bundle in self.bundles],
             inputs=inputs,
             output=str(self.folder / "segmentation.nrrd"),
             reference=reference,
@@ -94,7 +99,7 @@ class SceneTask:
             raise InputError(f'The volume "{input_node.GetName()}" was removed from the scene during the segmentation')
         volume, measures = self._worlds[self.main], self._in_words_throughout(result["result"])
         measures["provenance"]["notes"] += self._notes()
-        title = f"{input_node.GetName()} {self.bundle.name}"
+        title = f"{input_node.GetName()} {'+'.join(bundle.name for bundle in self.bundles)}"
         segmentation = self._node_in(scene, self.output, "vtkMRMLSegmentationNode", f"{title} segmentation")
         labelmap = sitk.ReadImage(result["outputs"]["segmentation"])
         show_segmentation(segmentation, labelmap, self.bundle.segments, volume, input_node)

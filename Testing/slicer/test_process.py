@@ -70,7 +70,7 @@ def job(bundle: Path, flair: FLAIR, tmp_path: Path) -> Path:
     sitk.WriteImage(world_volume(flair).image, str(tmp_path / "flair.nrrd"))
     path = tmp_path / "job.json"
     inputs = {"FLAIR": str(tmp_path / "flair.nrrd")}
-    Job(model=str(bundle), inputs=inputs, output=str(tmp_path / "out" / "seg.seg.nrrd")).write(path)
+    Job(models=[str(bundle)], inputs=inputs, output=str(tmp_path / "out" / "seg.seg.nrrd")).write(path)
     return path
 
 
@@ -101,7 +101,7 @@ def test_a_bad_input_is_one_error_line_and_no_file(job: Path) -> None:
     assert not list((job.parent / "out").iterdir())
 
 
-@pytest.mark.parametrize("content", ["no json", "[]", '{"model": "wmh-acu"}', '{"unknown": 1}'])
+@pytest.mark.parametrize("content", ["no json", "[]", '{"models": ["wmh-acu"]}', '{"unknown": 1}'])
 def test_a_bad_job_is_an_error_line(tmp_path: Path, content: str) -> None:
     path = tmp_path / "job.json"
     path.write_text(content)

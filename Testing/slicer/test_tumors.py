@@ -9,7 +9,7 @@ import slicer
 from conftest import head_arrays, head_matrix
 from toy_bundle import make_tumor_bundle
 
-from LightSegLib.errors import ChannelError, InputError
+from LightSegLib.errors import BundleError, ChannelError, InputError
 
 SCENE = slicer.vtkMRMLScene
 CONTRASTS = {"T1": (-60, 0, -40), "T1ce": (-60, 0, 150), "T2": (150, 120, 100), "FLAIR": (90, 120, 110)}
@@ -59,6 +59,19 @@ def test_three_segments_and_a_table_with_the_regions(logic: Any, tumor_bundle: P
     assert volumes == pytest.approx(list(result.volumes_ml.values()))
     assert result.volumes_ml["WT"] == pytest.approx(np.count_nonzero(tumor_labels()) * VOXEL_ML, rel=0.1)
     assert result.lesion_count is None
+
+
+def test_the_probabilities_of_several_models_are_averaged(
+    logic: Any, bundle: Path, tumor_bundle: Path, scene: SCENE, tmp_path: Path
+) -> None:
+    twin = make_tumor_bundle(tmp_path)
+    nodes = tumor_nodes()
+    result = logic.segment(model=[tumor_bundle, twin], volumes=nodes)
+    assert len(result.provenance["further_models"]) == 1
+    assert "+" in result.segmentation.GetName()
+    assert result.volumes_ml == pytest.approx(logic.segment(model=tumor_bundle, volumes=nodes).volumes_ml)
+    with pytest.raises(BundleError, match="cannot be averaged, their inputs differ"):
+        logic.segment(model=[tumor_bundle, bundle], volumes=nodes)
 
 
 def test_a_labelmap_with_the_values_1_2_4_is_compared(logic: Any, tumor_bundle: Path, scene: SCENE) -> None:
