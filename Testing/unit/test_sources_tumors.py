@@ -226,20 +226,29 @@ def test_the_source_of_a_recipe_makes_its_pools_without_the_fold_left_out(tmp_pa
 
     def fill_here(folder, *, count, make):
         used.append(folder.name)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for index in range(count):
             np.savez(folder / f"{index}.npz", **make(index))
         return [folder / f"{index}.npz" for index in range(count)]
 
     monkeypatch.setattr("LightSegLib.training.sources.groups.fill_pool", fill_here)
     settings = {
-        "kind": "tumor", "card": "tumor-pocket", "spacing_mm": 2.0, "batch": 2, "crop": [16, 16, 16], "synthetic": 1,
+        "kind": "tumor", "card": "tumor-pocket", "batch": 2, "crop": [16, 16, 16], "synthetic": 1,
         "shares": {"synthetic": 0.5, "glioma": 0.5}, "missing": 0.1, "leave_out_fold": 1,
     }  # fmt: skip
     source = build_source(settings, data=tmp_path / "data", cache=tmp_path / "cache", seed=1)
-    assert used == ["synthetic-tumor-2mm", "glioma_00"]
+    assert used == ["synthetic-tumor-1.5mm", "glioma_00"]
     x, y = source.batch(0)
     assert x.shape == (2, 4, 16, 16, 16) and y.shape == (2, 3, 16, 16, 16)
+    slices = build_source(
+        {**settings, "kind": "tumor_slices", "card": "tumor-acu"},
+        data=tmp_path / "data",
+        cache=tmp_path / "cache",
+        seed=1,
+    )
+    assert used[2:] == used[:2]
+    x, y = slices.batch(0)
+    assert x.shape == (2, 4, 128, 112) and y.shape == (2, 3, 128, 112)
 
 
 def test_a_card_that_does_not_prepare_what_the_kind_needs_is_refused(tmp_path):

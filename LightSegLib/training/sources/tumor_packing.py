@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from LightSegLib.preprocess.box import BrainBox
-from LightSegLib.preprocess.box_slices import BrainBoxSlices
 from LightSegLib.preprocess.brain_images import LOWEST
 from LightSegLib.preprocess.grid import sample
 from LightSegLib.training.sources.encoding import STEP, to_bytes
@@ -22,7 +21,7 @@ REGIONS = ((1, 2, 3), (1, 3), (3,))
 
 
 def pack(
-    preprocessor: BrainBox | BrainBoxSlices,
+    preprocessor: BrainBox,
     images: Mapping[str, sitk.Image],
     *,
     brain: sitk.Image,

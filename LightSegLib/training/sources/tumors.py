@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,9 @@ Shape = tuple[int, int, int]
 AROUND = {"brain": 0.25, 2: 0.25, 1: 0.25, 3: 0.25}
 # How much larger than its result a crop is, so that turning it brings in no border that is not there.
 MARGIN = 1.15
-# Voxels along an axis that a synthetic patient keeps: 200 of them at 1 mm then take 1.5 gigabytes.
+# Voxels along an axis that a synthetic patient keeps: nearly the brain at 1.5 mm, 7 megabytes.
 MOST = 112
+BOX_MULTIPLE = (16, 16, 16)  # that of the 3D networks' cards, so that all share one pool
 VOXELS_REMEMBERED = 4000  # of each kind in AROUND, as middles of crops
 
 
@@ -41,12 +42,11 @@ class _SyntheticMaker:
 
     labels: Path
     seed: int
-    preprocessor: BrainBox | BrainBoxSlices
-    most: int | None
+    preprocessor: BrainBox
 
     def __call__(self, index: int) -> dict[str, np.ndarray]:
         case = TumorLibrary(self.labels).case(np.random.default_rng([self.seed, index]))
-        return {"volume": pack(self.preprocessor, case.images, brain=case.brain, labels=case.labels, most=self.most)}
+        return {"volume": pack(self.preprocessor, case.images, brain=case.brain, labels=case.labels, most=MOST)}
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class _RealMaker:
     """Makes the volume of one real case."""
 
     case: Case
-    preprocessor: BrainBox | BrainBoxSlices
+    preprocessor: BrainBox
 
     def __call__(self, index: int) -> dict[str, np.ndarray]:
         images = {name: to_lps(read_volume(self.case.path(name))) for name in self.preprocessor.channels}
@@ -144,27 +144,28 @@ def _start(middle: int, length: int, size: int, rng: np.random.Generator) -> int
 def build_tumor_source(settings: Mapping[str, Any], *, data: Path, cache: Path, seed: int) -> TumorCrops:
     """Build the source of kind "tumor".
 
-    Settings: `card` (whose preprocessing is used), `spacing_mm` (instead of the card's, for a coarse network that
-    others start from), `batch`, `crop` in voxels (z, y, x), `missing` (probability of each channel to be left out),
-    and those of `fill_groups`.
+    Settings: `card` (whose preprocessing is used), `batch`, `crop` in voxels (z, y, x), `missing` (probability of each
+    channel to be left out), and those of `fill_groups`.
     """
     needed = "the brain's box, which [source] kind 'tumor' needs"
     preprocessor = card_preprocessor(settings["card"], BrainBox, needed=needed)
-    preprocessor = replace(preprocessor, spacing_mm=float(settings.get("spacing_mm", preprocessor.spacing_mm)))
     z, y, x = settings["crop"]
-    kind = f"tumor-{preprocessor.spacing_mm:g}mm"
-    groups = _groups(settings, preprocessor, data=data, cache=cache, kind=kind, most=MOST)
+    groups = _groups(settings, preprocessor, data=data, cache=cache)
     crop = (int(z), int(y), int(x))
     return TumorCrops(groups, settings["shares"], crop=crop, seed=seed, **_common(settings))
 
 
 def build_tumor_slices(settings: Mapping[str, Any], *, data: Path, cache: Path, seed: int) -> TumorSlices:
-    """Build the source of kind "tumor_slices": settings of kind "tumor", without `spacing_mm` and `crop`."""
+    """Build the source of kind "tumor_slices": settings of kind "tumor", without `crop`.
+
+    The slices are those of the volumes that 3D networks see, around whose brains the card's canvas lies, as it does
+    when they are used.
+    """
     needed = "slices of the brain's box, which [source] kind 'tumor_slices' needs"
-    preprocessor = card_preprocessor(settings["card"], BrainBoxSlices, needed=needed)
-    y, x = preprocessor.canvas
-    kind = f"tumor-slices-{preprocessor.spacing_mm:g}mm-{y}x{x}"
-    groups = _groups(settings, preprocessor, data=data, cache=cache, kind=kind, most=None)
+    slices = card_preprocessor(settings["card"], BrainBoxSlices, needed=needed)
+    y, x = slices.canvas
+    box = BrainBox(slices.channels, slices.spacing_mm, multiple=BOX_MULTIPLE)
+    groups = _groups(settings, box, data=data, cache=cache)
     return TumorSlices(groups, settings["shares"], crop=(1, y, x), seed=seed, **_common(settings))
 
 
@@ -173,20 +174,14 @@ def _common(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _groups(
-    settings: Mapping[str, Any],
-    preprocessor: BrainBox | BrainBoxSlices,
-    *,
-    data: Path,
-    cache: Path,
-    kind: str,
-    most: int | None,
+    settings: Mapping[str, Any], preprocessor: BrainBox, *, data: Path, cache: Path
 ) -> dict[str, list[np.ndarray]]:
     paths = fill_groups(
         settings,
         cases=data / "tumor",
         cache=cache,
-        kind=kind,
-        synthetic=_SyntheticMaker(data / "labels", 0, preprocessor, most),
+        kind=f"tumor-{preprocessor.spacing_mm:g}mm",
+        synthetic=_SyntheticMaker(data / "labels", 0, preprocessor),
         real=lambda case: _RealMaker(case, preprocessor),
     )
     return {name: [_load(path) for path in items] for name, items in paths.items()}
