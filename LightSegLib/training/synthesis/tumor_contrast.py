@@ -66,7 +66,7 @@ def _levels(low_grade: bool, rng: np.random.Generator) -> dict[int, Levels]:
     core = {"T1": edema["T1"] - rng.uniform(-0.2, 1.8), "T2": edema["T2"] + rng.uniform(-0.2, 2.4)}
     core["FLAIR"] = rng.uniform(1.7, 3.8) if low_grade else rng.uniform(-0.8, 3.8)
     core["T1ce"] = core["T1"] + (rng.uniform(-0.4, 0.2) if low_grade else rng.uniform(-0.3, 0.9))
-    enhancing = _between(rng, T1=(-1.4, 0.9), T2=(0.1, 2.2), T1ce=(1.6, 5.0))
+    enhancing = _between(rng, T1=(-1.4, 0.9), T2=(0.1, 2.2), T1ce=(1.1, 4.4))
     enhancing["FLAIR"] = (edema["FLAIR"] + core["FLAIR"]) / 2 + rng.uniform(-0.4, 1.2)
     return {EDEMA: edema, CORE: core, ENHANCING: enhancing}
 
