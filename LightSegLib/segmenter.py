@@ -17,7 +17,7 @@ from LightSegLib.geometry import to_grid_of, to_lps
 from LightSegLib.measures import lesion_count
 from LightSegLib.pipeline.channels import Channels, VolumeSource, align_channels, read_channels
 from LightSegLib.pipeline.comparison import Comparison, compare_labelmaps, load_reference
-from LightSegLib.pipeline.ensemble import average_maps, check_ensemble, ensemble_inputs
+from LightSegLib.pipeline.ensemble import average_maps, ensemble_inputs, load_ensemble
 from LightSegLib.pipeline.inference import predict_probabilities
 from LightSegLib.pipeline.provenance import build_provenance
 from LightSegLib.pipeline.result import Result
@@ -62,9 +62,7 @@ class Segmenter:
         engine: str = "auto",
         threads: int | None = None,
     ) -> None:
-        given = [bundle] if isinstance(bundle, (Bundle, str, Path)) else list(bundle)
-        self.bundles = tuple(one if isinstance(one, Bundle) else load_bundle(one) for one in given)
-        check_ensemble(self.bundles)
+        self.bundles = load_ensemble(bundle)
         self.bundle = self.bundles[0]
         self.inputs = ensemble_inputs(self.bundles)
         brain_names = [one.preprocessing["brain"] for one in self.bundles if one.preprocessing.get("brain")]

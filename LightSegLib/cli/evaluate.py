@@ -1,8 +1,6 @@
 """`lightseg evaluate`: score a model, or a training run, on cases with references."""
 
 import argparse
-import csv
-import json
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -13,8 +11,7 @@ from typing import Any
 
 from LightSegLib.bundles import Bundle, load_bundle
 from LightSegLib.cli.console import print_json
-from LightSegLib.errors import InputError, MissingDependencyError, OutputError
-from LightSegLib.pipeline.result import json_ready
+from LightSegLib.errors import InputError, MissingDependencyError
 from LightSegLib.segmenter import Segmenter
 
 __all__ = ["add_parser", "run"]
@@ -84,8 +81,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace, bundles: Mapping[str, Bundle]) -> int:
     from LightSegLib.training.cases import read_cases, select_cases
-    from LightSegLib.training.evaluate import evaluate_cases, markdown_table, summarize
+    from LightSegLib.training.evaluate import evaluate_cases, markdown_table, summarize, write_scores
     from LightSegLib.training.evaluate_tasks import task_of
+    from LightSegLib.training.out_of_fold import left_out_by_run
 
     bundle = next(iter(bundles.values()))
     task = task_of(bundle)
@@ -95,8 +93,6 @@ def _evaluate(options: argparse.Namespace, bundles: Mapping[str, Bundle]) -> int
     if options.cases is None and options.split == "left-out":
         if options.runs is None:
             raise InputError("--split left-out needs --run: a bundle does not say what was left out of its training")
-        from LightSegLib.training.out_of_fold import left_out_by_run  # needs PyTorch, as runs do
-
         scored = {str(path): chosen for path, chosen in left_out_by_run(options.runs, known).items()}
     elif len(bundles) == 1:
         names = options.cases.split(",") if options.cases else ()
@@ -144,7 +140,7 @@ def _evaluate(options: argparse.Namespace, bundles: Mapping[str, Bundle]) -> int
         "worst_third": worst,
     }
     if options.output is not None:
-        _write(options.output, rows, body, table)
+        write_scores(options.output, rows=rows, table=table, summary=("summary.json", body))
     if options.json:
         print_json(options, body)
     else:
@@ -178,17 +174,3 @@ def _inputs(text: str | None, bundle: Bundle) -> dict[str, str]:
             raise InputError(f"--inputs {item}: {bundle.name} has no channel {channel!r}; it has {', '.join(names)}")
         inputs[channel] = file or channel
     return inputs
-
-
-def _write(folder: Path, rows: list[dict[str, Any]], body: dict[str, Any], table: str) -> None:
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "cases.csv").open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, columns)
-            writer.writeheader()
-            writer.writerows(rows)
-        (folder / "summary.json").write_text(json.dumps(json_ready(body), indent=2) + "\n", encoding="utf-8")
-        (folder / "table.md").write_text(table + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another --output folder") from error

@@ -2,18 +2,30 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import SimpleITK as sitk
 
-from LightSegLib.bundles import Bundle, InputChannel
+from LightSegLib.bundles import Bundle, InputChannel, load_bundle
 from LightSegLib.errors import BundleError
 
-__all__ = ["average_maps", "check_ensemble", "ensemble_inputs"]
+__all__ = ["average_maps", "ensemble_inputs", "load_ensemble"]
 
 PARTS = ("inputs", "labels", "regions", "kinds of postprocessing")
 
 
-def check_ensemble(bundles: Sequence[Bundle]) -> None:
+def load_ensemble(given: Bundle | str | Path | Sequence[Bundle | str | Path]) -> tuple[Bundle, ...]:
+    """Return one model, or several of one task, as bundles; each is a name, a folder or a loaded bundle.
+
+    Raises BundleError where one is unknown or altered, or where they cannot be averaged.
+    """
+    several = [given] if isinstance(given, (Bundle, str, Path)) else given
+    bundles = tuple(one if isinstance(one, Bundle) else load_bundle(one) for one in several)
+    _check_ensemble(bundles)
+    return bundles
+
+
+def _check_ensemble(bundles: Sequence[Bundle]) -> None:
     """Raise BundleError unless the bundles give probabilities of the same things for the same images.
 
     Inputs, label values and names, regions and the kind of postprocessing must be the same.

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import slicer
 
-from LightSegLib.bundles import load_bundle
 from LightSegLib.errors import ChannelError, InputError
 from LightSegLib.pipeline.channels import match_channels
-from LightSegLib.pipeline.ensemble import check_ensemble, ensemble_inputs
+from LightSegLib.pipeline.ensemble import ensemble_inputs, load_ensemble
 from LightSegLib.slicer_bridge.dependencies import ensure_dependencies
 from LightSegLib.slicer_bridge.process import WorkerProcess
 from LightSegLib.slicer_bridge.result import SegmentResult
@@ -43,8 +42,7 @@ def start_segment(
     Errors, raised here: BundleError, ChannelError, InputError, GeometryError, MissingDependencyError; later ones are
     raised by the run's `result`.
     """
-    bundles = tuple(load_bundle(one) for one in ([model] if isinstance(model, (str, Path)) else model))
-    check_ensemble(bundles)
+    bundles = load_ensemble(model)
     given = {name: node for name, node in volumes.items() if node is not None}
     spelled = {channel: given[name] for name, channel in match_channels(ensemble_inputs(bundles), list(given)).items()}
     _check_nodes(spelled)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from LightSegLib.errors import InputError
+from LightSegLib.errors import InputError, OutputError
 from LightSegLib.measures import Agreement
 from LightSegLib.pipeline.comparison import compare_labelmaps
+from LightSegLib.pipeline.result import json_ready
 from LightSegLib.segmenter import Result, Segmenter
 from LightSegLib.training.baseline import Baseline
 from LightSegLib.training.bootstrap import Interval, bootstrap_mean
@@ -28,6 +31,7 @@ __all__ = [
     "score_row",
     "segment_case",
     "summarize",
+    "write_scores",
 ]
 
 # Columns of the model card's table: key of `score_row`, title, number format.
@@ -171,6 +175,24 @@ def evaluate_cases(
         progress(f"{number}/{len(cases)} {case.name}: Dice {score.agreement.dice:.3f}, {score.seconds:.1f} s")
         scores.append(score)
     return scores
+
+
+def write_scores(
+    folder: Path, *, rows: Sequence[Mapping[str, Any]], table: str, summary: tuple[str, Mapping[str, Any]]
+) -> None:
+    """Write cases.csv, table.md and a summary, (name of its JSON file, content); OutputError if that fails."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    name, content = summary
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "cases.csv").open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        (folder / name).write_text(json.dumps(json_ready(content), indent=2) + "\n", encoding="utf-8")
+        (folder / "table.md").write_text(table + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another --output folder") from error
 
 
 def _number(value: Any, form: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import sys
@@ -21,7 +20,8 @@ from LightSegLib.measures import compare, dice
 from LightSegLib.postprocess.tumor import argmax_tumor, nested_tumor
 from LightSegLib.training.bootstrap import bootstrap_mean
 from LightSegLib.training.cases import Case
-from LightSegLib.training.evaluate_tumors import REGION_NAMES, SMALLEST_ML
+from LightSegLib.training.evaluate import write_scores
+from LightSegLib.training.evaluate_tumors import REGION_NAMES, SMALLEST_ML, TumorScore, tumor_row
 from LightSegLib.training.out_of_fold import out_of_fold
 from LightSegLib.training.sources.tumor_packing import REGIONS
 from LightSegLib.training.tune import filtered
@@ -100,14 +100,14 @@ def choose(grids: Sequence[Mapping[str, np.ndarray]]) -> Choice:
 
 def measured(prediction: Prediction, labels: sitk.Image) -> dict[str, float]:
     """Return Dice and HD95 of each region that the reference has enough of, and the ml of false enhancing tumor."""
-    row: dict[str, float] = {}
-    for (key, name), values in zip(REGION_NAMES.items(), REGIONS, strict=True):
-        agreement = compare(labels, prediction.reference, value=values)
-        if agreement.reference_volume_ml > SMALLEST_ML[key]:
-            row |= {f"{name} {column}": getattr(agreement, column) for column in COLUMNS}
-        elif name == "ET":
-            row["ET false_ml"] = agreement.volume_ml * (1 - (0.0 if math.isnan(agreement.ppv) else agreement.ppv))
-    return row
+    regions = {
+        key: compare(labels, prediction.reference, value=values)
+        for key, values in zip(REGION_NAMES, REGIONS, strict=True)
+    }
+    row = tumor_row(TumorScore(prediction.case, regions, brain=None, seconds=0.0))
+    titles = {f"{key}_{column}": f"{name} {column}" for key, name in REGION_NAMES.items() for column in COLUMNS}
+    titles["et_false_ml"] = "ET false_ml"
+    return {title: row[key] for key, title in titles.items() if key in row}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -133,13 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(json.dumps(asdict(choice)))
     print(table)
     if options.output:
-        options.output.mkdir(parents=True, exist_ok=True)
-        (options.output / "choice.json").write_text(json.dumps(asdict(choice), indent=1) + "\n", encoding="utf-8")
-        (options.output / "table.md").write_text(table + "\n", encoding="utf-8")
-        with (options.output / "cases.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
-            writer.writeheader()
-            writer.writerows(rows)
+        write_scores(options.output, rows=rows, table=table, summary=("choice.json", asdict(choice)))
     return 0
 
 

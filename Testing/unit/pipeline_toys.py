@@ -12,6 +12,7 @@ from LightSegLib import segmenter
 from LightSegLib.bundles import Bundle, InputChannel
 from LightSegLib.cli import compare
 from LightSegLib.errors import BundleError
+from LightSegLib.pipeline import ensemble
 from LightSegLib.segments import Code, Region, Segment, Terminology
 
 Size = tuple[int, int, int]
@@ -225,7 +226,7 @@ def install_toys(monkeypatch: pytest.MonkeyPatch, *more: Bundle) -> LesionEngine
             return BrainEngine()
         return lesion_engine if bundle.name == "toy" else TumorEngine()
 
-    for module in (segmenter, compare):
+    for module in (segmenter, ensemble, compare):
         monkeypatch.setattr(module, "load_bundle", load)
     monkeypatch.setattr(segmenter, "create_engine", create)
     return lesion_engine
