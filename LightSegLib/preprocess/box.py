@@ -27,14 +27,18 @@ def box_grid(
 ) -> sitk.Image:
     """Describe an isotropic grid of `size` (x, y, z) voxels about the middle of the brain.
 
-    Along axes on which the mask has the grid's spacing, the grid's voxels are voxels of the mask, so that nothing is
-    interpolated there. `box` is the mask's `bounding_box` if known.
+    Along axes on which a voxel of the grid is as long as one or several of the mask, it is made of whole ones, those
+    that `sample` averages, so that nothing is interpolated there. `box` is the mask's `bounding_box` if known.
     """
     box = bounding_box(brain) if box is None else box
     center = []
     for (low, high), length, spacing in zip(box, size, brain.GetSpacing(), strict=True):
-        same = abs(spacing / spacing_mm - 1) < SAME_SPACING
-        center.append((low + high) / 2 + (0.5 if same and (length - (high - low + 1)) % 2 else 0.0))
+        middle, ratio = (low + high) / 2, spacing_mm / spacing
+        voxels = max(1, round(ratio))
+        if abs(ratio / voxels - 1) < SAME_SPACING:
+            to_first = (length - 1) / 2 * voxels + (voxels - 1) / 2
+            middle = math.floor((middle - to_first) / voxels + 0.5) * voxels + to_first
+        center.append(middle)
     return grid_about(brain, center, size, [spacing_mm] * 3)
 
 

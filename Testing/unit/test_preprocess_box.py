@@ -6,6 +6,7 @@ import SimpleITK as sitk
 
 from LightSegLib.errors import BundleError, ChannelError, InputError
 from LightSegLib.preprocess import BrainBox, BrainBoxSlices, build_preprocessor
+from LightSegLib.preprocess.box import HIGHEST
 from LightSegLib.preprocess.brain_images import BACKGROUND, LOWEST
 from LightSegLib.preprocess.grid import sample
 
@@ -57,6 +58,19 @@ def test_at_its_own_spacing_the_image_is_not_interpolated(box, slices, thin_case
         grid = preprocessor.prepare(images, brain=brain).grid
         corner = np.array(brain.TransformPhysicalPointToContinuousIndex(grid.GetOrigin()))
         assert corner == pytest.approx(corner.round(), abs=1e-6)
+
+
+@pytest.mark.parametrize("odd", [0, 1])
+def test_at_twice_its_spacing_a_voxel_is_the_mean_of_eight(thin_case, odd):
+    images, brain = thin_case
+    start, size = [odd, 0, odd], [n - 2 for n in brain.GetSize()]
+    brain = sitk.RegionOfInterest(brain, size, start)
+    images = {name: sitk.RegionOfInterest(image, size, start) for name, image in images.items()}
+    box = build_preprocessor(BOX | {"spacing_mm": 2.0}, CHANNELS)
+    volumes, mask, grid = box.volume(images, brain)
+    halved = sitk.BinShrink(images["T2"], [2, 2, 2])
+    exact = sitk.GetArrayFromImage(sitk.Resample(halved, grid, sitk.Transform(), sitk.sitkNearestNeighbor))[mask]
+    assert volumes["T2"][mask] == pytest.approx(((exact - exact.mean()) / exact.std()).clip(LOWEST, HIGHEST), abs=1e-3)
 
 
 def test_every_channel_has_mean_0_and_deviation_1_in_the_brain_and_is_background_outside(box, thin_case):

@@ -28,7 +28,7 @@ from LightSegLib.training.sources.augment_tumors import (  # noqa: E402
     warp_volumes,
 )
 from LightSegLib.training.sources.encoding import STEP  # noqa: E402
-from LightSegLib.training.sources.tumor_packing import labels_of_regions, pack, unpack  # noqa: E402
+from LightSegLib.training.sources.tumor_packing import labels_of, pack, unpack  # noqa: E402
 from LightSegLib.training.sources.tumors import TumorCrops, TumorSlices  # noqa: E402
 
 CHANNELS = ("T1", "T1ce", "T2", "FLAIR")
@@ -38,13 +38,14 @@ BRAIN = 110
 
 
 def packed_volume(*, shape: tuple[int, int, int] = (24, 60, 50), tumor: bool = True) -> np.ndarray:
-    """A packed patient, uint8 (5, z, y, x): an even brain with a layered tumor in its left half."""
-    packed = np.zeros((5, *shape), np.uint8)
+    """A packed patient, uint8 (7, z, y, x): an even brain with a layered tumor in its left half."""
+    packed = np.zeros((7, *shape), np.uint8)
     packed[:4, 2:-2, 6:-6, 5:-5] = BRAIN
     if tumor:
-        for label, inset in ((2, 0), (3, 2), (1, 4)):
+        # Edema, enhancing tumor and core, from outside to inside: which regions fill a voxel.
+        for label, inset, filled in ((2, 0, (1, 0, 0)), (3, 2, (1, 1, 1)), (1, 4, (1, 1, 0))):
             part = (slice(4 + inset, 20 - inset), slice(16 + inset, 34 - inset), slice(8 + inset, 24 - inset))
-            packed[(4, *part)] = label
+            packed[(slice(4, None), *part)] = 255 * np.array(filled).reshape(3, 1, 1, 1)
             packed[(slice(None, 4), *part)] = BRAIN + 30 * label
     return packed
 
@@ -84,10 +85,22 @@ def test_packing_and_unpacking_keep_values_and_nest_the_regions():
     assert inputs.shape == (1, 4, 24, 60, 50) and target.shape == (1, 3, 24, 60, 50)
     packed = packed_volume()
     assert torch.allclose(inputs[0, 0], torch.from_numpy(packed[0].astype(np.float32)) * STEP + LOWEST)
-    assert np.array_equal(labels_of_regions(target[0].numpy() > 0.5), packed[4])
-    assert [int(region.sum()) for region in target[0]] == [(packed[4] > 0).sum(), *(
-        np.isin(packed[4], values).sum() for values in ((1, 3), (3,))
-    )]  # fmt: skip
+    labels = labels_of(packed)
+    assert [int(region.sum()) for region in target[0]] == [
+        np.isin(labels, values).sum() for values in ((1, 2, 3), (1, 3), (3,))
+    ]
+    assert [labels[z, 25, 16] for z in (2, 4, 6, 8)] == [0, 2, 3, 1]
+
+
+def test_a_voxel_that_a_region_fills_in_part_is_a_target_between_0_and_1(rng):
+    image = volume((1.0, 1.0, 1.0), (40, 40, 40))
+    brain = ellipsoid(image, (0, 0, 0), (18, 18, 18))
+    tumor = ellipsoid(image, (0, 0, 0), (11, 11, 11)) * 2
+    images = {name: textured(brain, rng) for name in CHANNELS}
+    _, target = unpack(torch.from_numpy(pack(replace(BOX, spacing_mm=4.0), images, brain=brain, labels=tumor))[None])
+    whole = target[0, 0].numpy()
+    assert ((whole > 0.1) & (whole < 0.9)).sum() > 6 and whole.max() > 0.99
+    assert whole.sum() * 4**3 == pytest.approx((sitk.GetArrayViewFromImage(tumor) > 0).sum(), rel=0.1)
 
 
 @pytest.mark.parametrize(("spacing", "most"), [(1.0, None), (1.0, 48), (2.0, None)])
@@ -105,7 +118,7 @@ def test_a_case_is_packed_as_inference_prepares_it(rng, spacing, most):
         assert inputs.shape[1:] == prepared.shape
         assert np.abs(inputs[0].numpy() - prepared).max() <= 0.51 * STEP
     else:
-        assert packed.shape == (5, most, most, most) and min(prepared.shape[1:]) > most
+        assert packed.shape == (7, most, most, most) and min(prepared.shape[1:]) > most
     ml = target[0].sum(dim=(1, 2, 3)).numpy() * spacing**3
     expected = [(sitk.GetArrayViewFromImage(labels) >= value).sum() for value in (2, 3)]
     assert ml[0] == pytest.approx(expected[0], rel=0.05)
@@ -237,7 +250,7 @@ def test_the_source_of_a_recipe_makes_its_pools_without_the_fold_left_out(tmp_pa
         "shares": {"synthetic": 0.5, "glioma": 0.5}, "missing": 0.1, "leave_out_fold": 1,
     }  # fmt: skip
     source = build_source(settings, data=tmp_path / "data", cache=tmp_path / "cache", seed=1)
-    assert used == ["synthetic-tumor-1.5mm", "glioma_00"]
+    assert used == ["synthetic-tumor-2mm", "glioma_00"]
     x, y = source.batch(0)
     assert x.shape == (2, 4, 16, 16, 16) and y.shape == (2, 3, 16, 16, 16)
     slices = build_source(
@@ -248,7 +261,7 @@ def test_the_source_of_a_recipe_makes_its_pools_without_the_fold_left_out(tmp_pa
     )
     assert used[2:] == used[:2]
     x, y = slices.batch(0)
-    assert x.shape == (2, 4, 128, 112) and y.shape == (2, 3, 128, 112)
+    assert x.shape == (2, 4, 112, 96) and y.shape == (2, 3, 112, 96)
 
 
 def test_a_card_that_does_not_prepare_what_the_kind_needs_is_refused(tmp_path):

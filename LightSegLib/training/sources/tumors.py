@@ -18,7 +18,7 @@ from LightSegLib.training.sources.augment_tumors import augment_tumors
 from LightSegLib.training.sources.encoding import BACKGROUND_BYTE, cut_crop
 from LightSegLib.training.sources.groups import draw_patients, fill_groups, normalized_shares
 from LightSegLib.training.sources.real import brain_of
-from LightSegLib.training.sources.tumor_packing import pack
+from LightSegLib.training.sources.tumor_packing import REGIONS, labels_of, pack
 from LightSegLib.training.sources.tumor_packing import unpack as unpack_tumors
 from LightSegLib.training.synthesis import TumorLibrary
 from LightSegLib.volumes import read_labelmap, read_volume, to_lps
@@ -30,8 +30,8 @@ Shape = tuple[int, int, int]
 AROUND = {"brain": 0.25, 2: 0.25, 1: 0.25, 3: 0.25}
 # How much larger than its result a crop is, so that turning it brings in no border that is not there.
 MARGIN = 1.15
-# Voxels along an axis that a synthetic patient keeps: nearly the brain at 1.5 mm, 7 megabytes.
-MOST = 112
+# Voxels along an axis that a synthetic patient keeps: the brain at 2 mm, 3 megabytes.
+MOST = 96
 BOX_MULTIPLE = (16, 16, 16)  # that of the 3D networks' cards, so that all share one pool
 VOXELS_REMEMBERED = 4000  # of each kind in AROUND, as middles of crops
 
@@ -113,8 +113,9 @@ class _Volume:
     def __init__(self, volume: np.ndarray) -> None:
         self._volume = volume
         rng = np.random.default_rng(0)
-        brain = (volume[:-1] > BACKGROUND_BYTE).any(axis=0)
-        kinds = {name: brain if name == "brain" else volume[-1] == name for name in AROUND}
+        labels = labels_of(volume)
+        brain = (volume[: -len(REGIONS)] > BACKGROUND_BYTE).any(axis=0)
+        kinds = {name: brain if name == "brain" else labels == name for name in AROUND}
         self._voxels = {name: _some(np.flatnonzero(mask), rng) for name, mask in kinds.items()}
 
     def draw(self, crop: Shape, rng: np.random.Generator) -> np.ndarray:

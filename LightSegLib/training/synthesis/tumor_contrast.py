@@ -41,10 +41,13 @@ class Patient:
 def paint(patient: Patient, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Paint the four contrasts of a patient: float32 (z, y, x) by channel."""
     tissues, lesions = patient.tissues, patient.lesions
-    images = {"T1": t1(tissues, lesions, rng), "T2": t2(tissues, lesions, rng), "FLAIR": flair(tissues, lesions, rng)}
+    images = {"T1": t1(tissues, lesions, rng), "T2": t2(tissues, lesions, rng)}
+    images["FLAIR"] = _flatten_fluid(flair(tissues, lesions, rng), tissues, rng)
     # Some centers take up contrast with the same sequence as before, others with another one.
     images["T1ce"] = images["T1"].copy() if rng.random() < 0.4 else t1(tissues, lesions, rng)
     images["T1ce"] = _vessels(images["T1ce"], patient, rng)
+    if rng.random() < 0.4:
+        _leave_skin(images, patient, rng)
     if patient.cavity is not None:
         _cavity(images, patient.cavity, rng)
     if patient.labels.any():
@@ -117,12 +120,30 @@ def _soft(mask: np.ndarray, rng: np.random.Generator, edge: float) -> np.ndarray
     return ndimage.gaussian_filter(mask.astype(np.float32), rng.uniform(0.4, 1) * edge, truncate=3)
 
 
+def _flatten_fluid(image: np.ndarray, tissues: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Make fluid less dark and gray matter brighter: FLAIRs of tumor protocols are flatter than those of `flair`."""
+    lifted = image + rng.uniform(0.1, 0.6) * (0.85 - image).clip(0)
+    return lifted + rng.uniform(0, 0.2) * np.isin(tissues, (Tissue.CORTEX, Tissue.CEREBELLAR_CORTEX))
+
+
+def _leave_skin(images: dict[str, np.ndarray], patient: Patient, rng: np.random.Generator) -> None:
+    """Leave bright patches of fat and skin at the surface of the brain, in place, as brain extraction may."""
+    shape = patient.tissues.shape
+    depth = -to_fine(signed_distance(patient.brain), shape)
+    patches = smooth_field(rng, shape, scale=rng.uniform(15, 35))[0].numpy()
+    left = ((depth < rng.uniform(0.5, 3)) & (patches > rng.uniform(0.3, 1.3))).astype(np.float32)
+    left = ndimage.gaussian_filter(left, rng.uniform(0.5, 1), truncate=3)
+    for name, image in images.items():
+        if name.startswith("T1") or rng.random() < 0.5:
+            image += left * (rng.uniform(1.1, 2.6) - image).clip(0)
+
+
 def _vessels(image: np.ndarray, patient: Patient, rng: np.random.Generator) -> np.ndarray:
     """Let vessels, choroid plexus and patches of the meninges take up contrast: bright, and no tumor."""
     shape, tissues = image.shape, patient.tissues
-    level = rng.uniform(1.2, 2.6)
+    level = rng.uniform(1.4, 3.4)
     one, two = (np.abs(smooth_field(rng, shape, scale=scale)[0].numpy()) for scale in (7.0, 9.0))
-    wide = rng.uniform(0.02, 0.07)
+    wide = rng.uniform(0.03, 0.09)
     dense = np.isin(tissues, (Tissue.FLUID, Tissue.CORTEX))
     tubes = (one < wide * (1 + dense)) & (two < wide * (1 + dense)) & (tissues > 0) & (tissues < Tissue.OUTSIDE)
     bright = tubes.astype(np.float32)
@@ -134,8 +155,8 @@ def _vessels(image: np.ndarray, patient: Patient, rng: np.random.Generator) -> n
     bright[edge & (patches > rng.uniform(0.2, 1.5))] = rng.uniform(0.4, 1)
     middle = shape[2] // 2
     falx = np.zeros(shape, bool)
-    falx[:, :, middle - 2 : middle + 3] = True
-    bright[falx & patient.brain & (depth < 5) & (tissues == Tissue.FLUID)] = 1  # the sagittal sinus
+    falx[:, :, middle - 3 : middle + 4] = True
+    bright[falx & patient.brain & (depth < 6) & (tissues == Tissue.FLUID)] = 1  # the sagittal sinus
     bright = ndimage.gaussian_filter(bright, rng.uniform(0.4, 0.8), truncate=3)
     return image + bright * (level - image).clip(0)
 
