@@ -15,18 +15,21 @@ def at_least(probability: sitk.Image, threshold: float) -> sitk.Image:
     return sitk.Cast(probability >= threshold, sitk.sitkUInt8)
 
 
-def drop_small_groups(binary: sitk.Image, smallest_ml: float) -> sitk.Image:
-    """Drop the connected groups of a uint8 mask that are smaller than `smallest_ml`.
+def drop_small_groups(binary: sitk.Image, smallest_ml: float, *, share_of_largest: float = 0.0) -> sitk.Image:
+    """Drop the connected groups of a uint8 mask that are smaller than `smallest_ml`, or than a share of the largest.
 
     Voxels that share a face, an edge or a corner are one group (26-connectivity). Returns uint8 on the same grid.
     """
     smallest_voxels = smallest_ml * (1 - SIZE_TOLERANCE) / (math.prod(binary.GetSpacing()) / 1000)
-    if smallest_voxels <= 1:
+    if smallest_voxels <= 1 and share_of_largest <= 0:
         return binary
-    groups = sitk.ConnectedComponent(binary, True)
-    # RelabelComponent keeps objects of at least so many voxels; the ceiling makes that exact for fractions.
-    kept = sitk.RelabelComponent(groups, minimumObjectSize=math.ceil(smallest_voxels), sortByObjectSize=False)
-    return kept > 0
+    by_size = sitk.RelabelComponentImageFilter()
+    # Objects of at least so many voxels are kept; the ceiling makes that exact for fractions.
+    by_size.SetMinimumObjectSize(math.ceil(smallest_voxels))
+    groups = by_size.Execute(sitk.ConnectedComponent(binary, True))
+    sizes = by_size.GetSizeOfObjectsInPixels()  # largest first
+    kept = sum(size >= share_of_largest * sizes[0] * (1 - SIZE_TOLERANCE) for size in sizes)
+    return (groups > 0) & (groups <= kept)
 
 
 def largest_component(binary: sitk.Image) -> sitk.Image:

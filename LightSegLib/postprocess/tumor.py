@@ -22,12 +22,14 @@ def nested_tumor(
     *,
     thresholds: Mapping[str, float],
     min_whole_tumor_ml: float,
+    min_share_of_largest: float,
     min_enhancing_ml: float,
 ) -> sitk.Image:
     """Threshold the whole tumor, the core inside it and the enhancing tumor inside that.
 
     `probabilities`: WT, TC and ET, 3D float images in 0..1 on one grid; `thresholds` by these names. Groups of the
-    whole tumor below `min_whole_tumor_ml` are dropped. Enhancing tumor of less than `min_enhancing_ml` in all becomes
+    whole tumor below `min_whole_tumor_ml`, or below `min_share_of_largest` of the largest, are dropped: a glioma is
+    one mass, and what is bright far from it is mostly something else. Enhancing tumor of less than `min_enhancing_ml` in all becomes
     core: a few voxels of it, where there should be none, are what makes Hausdorff distances large. Returns uint8 labels
     on the same grid.
     Source: Ashtari et al., Low-rank convolutional networks for brain tumor segmentation, section 3.6.
@@ -36,7 +38,7 @@ def nested_tumor(
         at_least(probability, float(thresholds[region]))
         for region, probability in zip(("WT", "TC", "ET"), probabilities, strict=True)
     )
-    whole = drop_small_groups(whole, min_whole_tumor_ml)
+    whole = drop_small_groups(whole, min_whole_tumor_ml, share_of_largest=min_share_of_largest)
     core = core & whole
     enhancing = enhancing & core
     voxel_ml = math.prod(whole.GetSpacing()) / 1000

@@ -30,8 +30,9 @@ from LightSegLib.volumes import read_labelmap
 __all__ = ["Choice", "Prediction", "choose", "grids_of", "main", "measured"]
 
 THRESHOLDS = tuple(round(0.2 + 0.05 * step, 2) for step in range(13))
-# Smallest group of whole tumor, and smallest enhancing tumor in all, in ml.
-SMALLEST = {"WT": (0.1, 0.5, 1.0, 2.0), "TC": (0.0,), "ET": (0.0, 0.1, 0.3, 0.6, 1.0)}
+# Smallest groups of whole tumor as shares of the largest, and smallest enhancing tumor in all, in ml.
+SMALLEST = {"WT": (0.0, 0.05, 0.1, 0.2, 0.3, 0.5), "TC": (0.0,), "ET": (0.0, 0.1, 0.3, 0.6, 1.0)}
+MIN_WHOLE_TUMOR_ML = 0.1
 # Mean scores that differ by less are a draw, which the larger smallest volume wins: fewer stray voxels.
 TIE = 0.002
 COLUMNS = ("dice", "hd95_mm")
@@ -54,8 +55,9 @@ class Choice:
     """Settings of `postprocess.tumor.nested_tumor`."""
 
     thresholds: Mapping[str, float]
-    min_whole_tumor_ml: float
+    min_share_of_largest: float
     min_enhancing_ml: float
+    min_whole_tumor_ml: float = MIN_WHOLE_TUMOR_ML
 
 
 def grids_of(prediction: Prediction) -> dict[str, np.ndarray]:
@@ -75,8 +77,10 @@ def grids_of(prediction: Prediction) -> dict[str, np.ndarray]:
             mask = probability >= threshold
             groups, _ = ndimage.label(mask, np.ones((3, 3, 3))) if name == "WT" else (mask.astype(np.uint8), 1)
             sizes = np.bincount(groups.ravel(), minlength=2)
+            largest_ml = sizes[1:].max() * voxel_ml
             for column, smallest in enumerate(SMALLEST[name]):
-                found = filtered(groups, sizes, voxel_ml=voxel_ml, min_lesion_ml=smallest)
+                smallest_ml = max(MIN_WHOLE_TUMOR_ML, smallest * largest_ml) if name == "WT" else smallest
+                found = filtered(groups, sizes, voxel_ml=voxel_ml, min_lesion_ml=smallest_ml)
                 if not little:
                     scores[row, column] = dice(found, truth)
                 elif name == "ET":
@@ -95,7 +99,7 @@ def choose(grids: Sequence[Mapping[str, np.ndarray]]) -> Choice:
         rows = np.flatnonzero(means[:, column] > means[:, column].max() - TIE)
         chosen[name] = THRESHOLDS[int(rows[len(rows) // 2])], smallest[column]
     thresholds = {name: threshold for name, (threshold, _) in chosen.items()}
-    return Choice(thresholds, min_whole_tumor_ml=chosen["WT"][1], min_enhancing_ml=chosen["ET"][1])
+    return Choice(thresholds, min_share_of_largest=chosen["WT"][1], min_enhancing_ml=chosen["ET"][1])
 
 
 def measured(prediction: Prediction, labels: sitk.Image) -> dict[str, float]:
@@ -149,7 +153,7 @@ def _cut(case: Case, probabilities: sitk.Image, reference: sitk.Image) -> Predic
 
 
 def _rows(prediction: Prediction, elsewhere: Choice) -> list[dict[str, Any]]:
-    halves = Choice(dict.fromkeys(SMALLEST, 0.5), min_whole_tumor_ml=0.1, min_enhancing_ml=0.1)
+    halves = Choice(dict.fromkeys(SMALLEST, 0.5), min_share_of_largest=0.1, min_enhancing_ml=0.1)
     ways = {
         "argmax": argmax_tumor(prediction.probabilities),
         "nested, 0.5": nested_tumor(prediction.probabilities, **asdict(halves)),

@@ -11,6 +11,7 @@ SETTINGS = {
     "kind": "nested_tumor",
     "thresholds": {"WT": 0.5, "TC": 0.5, "ET": 0.5},
     "min_whole_tumor_ml": 0.0,
+    "min_share_of_largest": 0.0,
     "min_enhancing_ml": 0.0,
 }
 SHAPE = (10, 12, 14)
@@ -88,9 +89,18 @@ def test_small_pieces_of_whole_tumor_are_dropped_with_what_is_in_them() -> None:
     assert np.array_equal(labels > 0, WHOLE > 0.5)
 
 
+@pytest.mark.parametrize(("share", "kept"), [(0.0, 3), (0.05, 2), (0.1, 2), (0.11, 1), (1.0, 1)])
+def test_pieces_far_smaller_than_the_largest_are_dropped(share: float, kept: int) -> None:
+    """40 voxels, 4, and a single one that touches none of them by a corner."""
+    large, small, speck = (np.zeros(SHAPE, np.float32) for _ in range(3))
+    large[2:4, 2:6, 2:7], small[7, 2:4, 2:4], speck[7, 9, 10] = 0.9, 0.9, 0.9
+    labels = label({**SETTINGS, "min_share_of_largest": share}, large + small + speck, speck, speck)
+    assert [bool(labels[part > 0].any()) for part in (large, small, speck)] == [kept >= n for n in (1, 2, 3)]
+
+
 def test_no_tumor_is_an_empty_labelmap() -> None:
     nothing = np.zeros(SHAPE, np.float32)
-    for settings in (SETTINGS, {**SETTINGS, "min_whole_tumor_ml": 0.1}, {"kind": "argmax_tumor"}):
+    for settings in (SETTINGS, {**SETTINGS, "min_share_of_largest": 0.1}, {"kind": "argmax_tumor"}):
         assert not label(settings, nothing, nothing, nothing).any()
 
 
