@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from LightSegLib.dicom_series import read_series
 from LightSegLib.errors import GeometryError, InputError
 from LightSegLib.geometry import overlap_fraction, resample_onto, same_grid, to_grid_of, to_lps
 from LightSegLib.integrity import check_complete
@@ -35,8 +36,6 @@ MAX_VOXELS = 2**30
 LARGE_BYTES = 2**28
 MAX_COMPRESSION = 200
 """Images of more than LARGE_BYTES that shrink further than this have no content worth reading."""
-UNEVEN_SLICES = "ITK_non_uniform_sampling_deviation"
-"""Key of the metadata in which ITK leaves word that slices are missing or not equally spaced."""
 
 
 def read_volume(path: str | Path) -> sitk.Image:
@@ -146,27 +145,9 @@ def _check_header(reader: sitk.ImageFileReader, path: Path, max_compression: flo
 def _read_series(folder: Path) -> sitk.Image:
     try:
         with _quiet_itk():
-            series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-            if len(series) != 1:
-                raise _series_count_error(folder, len(series))
-            names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0])
-            reader = sitk.ImageSeriesReader()
-            reader.SetFileNames(names)
-            image = reader.Execute()
+            return read_series(folder)
     except RuntimeError as error:
         raise _read_error(folder, error) from None
-    if UNEVEN_SLICES in image.GetMetaDataKeys():
-        raise GeometryError(
-            f"{folder} has slices that are missing, double or not equally spaced; complete the DICOM series, or load "
-            "it in 3D Slicer, which can correct it, and save it as a NRRD file."
-        )
-    return image
-
-
-def _series_count_error(folder: Path, count: int) -> InputError:
-    if count == 0:
-        return InputError(f"{folder} is a folder without DICOM images; give an image file or the folder of one series.")
-    return InputError(f"{folder} holds {count} DICOM series; give a folder that holds only the wanted one.")
 
 
 def _read_error(path: Path, error: RuntimeError) -> InputError:

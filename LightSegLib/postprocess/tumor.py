@@ -29,9 +29,9 @@ def nested_tumor(
 
     `probabilities`: WT, TC and ET, 3D float images in 0..1 on one grid; `thresholds` by these names. Groups of the
     whole tumor below `min_whole_tumor_ml`, or below `min_share_of_largest` of the largest, are dropped: a glioma is
-    one mass, and what is bright far from it is mostly something else. Enhancing tumor of less than `min_enhancing_ml` in all becomes
-    core: a few voxels of it, where there should be none, are what makes Hausdorff distances large. Returns uint8 labels
-    on the same grid.
+    one mass, and what is bright far from it is mostly something else. Enhancing tumor of less than `min_enhancing_ml`
+    in all becomes core: a few voxels of it, where there should be none, are what makes Hausdorff distances large.
+    Returns uint8 labels on the same grid.
     Source: Ashtari et al., Low-rank convolutional networks for brain tumor segmentation, section 3.6.
     """
     whole, core, enhancing = (

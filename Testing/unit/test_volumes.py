@@ -301,66 +301,6 @@ def test_errors_are_one_line_and_itk_stays_silent(image, tmp_path):
     assert run.stderr == ""
 
 
-def write_dicom_series(image: sitk.Image, folder: Path, *, number: int = 1, skip: tuple[int, ...] = ()) -> Path:
-    folder.mkdir(exist_ok=True)
-    writer = sitk.ImageFileWriter()
-    writer.KeepOriginalImageUIDOn()
-    x, y, _ = np.array(image.GetDirection()).reshape(3, 3).T
-    for index in range(image.GetSize()[2]):
-        if index in skip:
-            continue
-        part = image[:, :, index]
-        position = image.TransformIndexToPhysicalPoint((0, 0, index))
-        tags = {
-            "0008|0060": "MR",
-            "0008|0018": f"1.2.826.0.1.3680043.2.1125.{number}.{index + 1}",
-            "0020|000d": "1.2.826.0.1.3680043.2.1125.77",
-            "0020|000e": f"1.2.826.0.1.3680043.2.1125.{number}",
-            "0020|0013": str(index + 1),
-            "0020|0032": "\\".join(f"{value:.6f}" for value in position),
-            "0020|0037": "\\".join(f"{value:.6f}" for value in (*x, *y)),
-            "0010|0010": "Secret^Name",
-        }
-        for key, value in tags.items():
-            part.SetMetaData(key, value)
-        writer.SetFileName(str(folder / f"{number}-{index:03d}.dcm"))
-        writer.Execute(part)
-    return folder
-
-
-def test_a_dicom_folder_with_one_series_is_read(image, tmp_path):
-    folder = write_dicom_series(image, tmp_path / "dicom")
-    (folder / "README.txt").write_text("not an image")
-    volume = read_volume(folder)
-    assert same_grid(volume, image)
-    assert np.array_equal(sitk.GetArrayFromImage(volume), sitk.GetArrayFromImage(image))
-
-
-def test_a_folder_without_dicom_is_refused(tmp_path):
-    (tmp_path / "README.txt").write_text("not an image")
-    with pytest.raises(InputError, match="is a folder without DICOM images; give an image file or the folder of one"):
-        read_volume(tmp_path)
-
-
-def test_a_folder_with_several_series_is_refused(image, tmp_path):
-    write_dicom_series(image, tmp_path / "dicom")
-    folder = write_dicom_series(image, tmp_path / "dicom", number=2)
-    with pytest.raises(InputError, match="holds 2 DICOM series; give a folder that holds only the wanted one"):
-        read_volume(folder)
-
-
-def test_a_series_that_lacks_slices_is_refused(image, tmp_path):
-    folder = write_dicom_series(image, tmp_path / "dicom", skip=(4, 5))
-    with pytest.raises(GeometryError, match="slices that are missing, double or not equally spaced; complete"):
-        read_volume(folder)
-
-
-def test_a_single_dicom_file_asks_for_the_folder(image, tmp_path):
-    folder = write_dicom_series(image, tmp_path / "dicom")
-    with pytest.raises(InputError, match="is a single slice .*for DICOM the folder that holds all slices"):
-        read_volume(next(folder.iterdir()))
-
-
 @pytest.mark.parametrize(
     "pixel_type", [sitk.sitkUInt8, sitk.sitkInt16, sitk.sitkUInt32, sitk.sitkFloat32, sitk.sitkFloat64]
 )
@@ -394,11 +334,6 @@ def test_a_segmentation_with_overlapping_segments_is_refused(image, tmp_path):
     path = write(layers, tmp_path / "layers.seg.nrrd")
     with pytest.raises(InputError, match="has 2 components per voxel .*overlapping segments"):
         read_labelmap(path)
-
-
-def test_a_real_dicom_series_is_read(shared_data):
-    volume = read_volume(shared_data / "liver" / "dicom_series")
-    assert volume.GetSize() == (512, 512, 20)
 
 
 def test_real_cases_are_read(shared_data):
