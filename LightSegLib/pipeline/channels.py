@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
-import numpy as np
 import SimpleITK as sitk
 
 from LightSegLib.bundles import InputChannel
 from LightSegLib.errors import ChannelError, GeometryError
 from LightSegLib.geometry import overlap_fraction, resample_onto, same_grid
+from LightSegLib.pipeline.modality import match_modality
 from LightSegLib.volumes import check_volume, read_volume
 
 __all__ = ["Channels", "VolumeSource", "align_channels", "likely_channel", "match_channels", "read_channels"]
@@ -21,10 +21,6 @@ VolumeSource = sitk.Image | str | Path
 
 MIN_OVERLAP = 0.5
 """A further channel must cover this share of the first channel's box; below it, it is likely another patient."""
-CT_VALUE = -200
-"""Hounsfield units of air and lung lie below; MR intensities are zero or more, or centered on zero by normalization."""
-CT_FRACTION = 0.05
-"""A head CT is at least this much air."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ def match_channels(inputs: Sequence[InputChannel], given: Sequence[str]) -> dict
 def read_channels(inputs: Sequence[InputChannel], sources: Mapping[str, VolumeSource]) -> Channels:
     """Read and check the volumes of a run; each stays on its own grid and in its own pixel type.
 
-    Raises ChannelError for missing, unknown, repeated or CT-like inputs, InputError or GeometryError for unusable ones.
+    Raises ChannelError for missing, unknown or repeated inputs and those of another modality, InputError or GeometryError for unusable ones.
     """
     images: dict[str, sitk.Image] = {}
     names: dict[str, str] = {}
@@ -84,16 +80,16 @@ def read_channels(inputs: Sequence[InputChannel], sources: Mapping[str, VolumeSo
             names[channel] = str(source)
             _refuse_same_file(channel, names)
             images[channel] = read_volume(source)
-    by_name = {channel.name: channel for channel in inputs}
-    for channel, image in images.items():
-        if by_name[channel].modality == "MR":
-            _refuse_ct(image, channel=channel, name=names[channel])
+    notes: list[str] = []
+    for channel in inputs:
+        if channel.name in images:
+            images[channel.name], note = match_modality(images[channel.name], channel, name=names[channel.name])
+            notes += [note] if note else []
     missing = tuple(channel.name for channel in inputs if channel.name not in images)
-    notes: tuple[str, ...] = ()
     if missing:
         what = f"{missing[0]} was" if len(missing) == 1 else f"{', '.join(missing)} were"
-        notes = (f"{what} not given: the model has learned to do without, but may be less accurate.",)
-    return Channels(images=images, names=names, main=next(iter(images)), missing=missing, notes=notes)
+        notes.append(f"{what} not given: the model has learned to do without, but may be less accurate.")
+    return Channels(images=images, names=names, main=next(iter(images)), missing=missing, notes=tuple(notes))
 
 
 def align_channels(channels: Channels) -> Channels:
@@ -141,11 +137,3 @@ def _refuse_same_file(channel: str, names: Mapping[str, str]) -> None:
     for other, name in names.items():
         if other != channel and Path(name).resolve() == Path(names[channel]).resolve():
             raise ChannelError(f"{other} and {channel} are the same file {name}: leave {channel} out or give another.")
-
-
-def _refuse_ct(image: sitk.Image, *, channel: str, name: str) -> None:
-    array = sitk.GetArrayViewFromImage(image)
-    if np.count_nonzero(array < CT_VALUE) > CT_FRACTION * array.size:
-        raise ChannelError(
-            f"{name} looks like a CT (many values below {CT_VALUE}); give the MR image that belongs to {channel}."
-        )
