@@ -66,7 +66,8 @@ def match_channels(inputs: Sequence[InputChannel], given: Sequence[str]) -> dict
 def read_channels(inputs: Sequence[InputChannel], sources: Mapping[str, VolumeSource]) -> Channels:
     """Read and check the volumes of a run; each stays on its own grid and in its own pixel type.
 
-    Raises ChannelError for missing, unknown or repeated inputs and those of another modality, InputError or GeometryError for unusable ones.
+    Raises ChannelError for missing, unknown or repeated inputs and those of another modality, InputError or
+    GeometryError for unusable ones.
     """
     images: dict[str, sitk.Image] = {}
     names: dict[str, str] = {}
@@ -81,9 +82,9 @@ def read_channels(inputs: Sequence[InputChannel], sources: Mapping[str, VolumeSo
             _refuse_same_file(channel, names)
             images[channel] = read_volume(source)
     notes: list[str] = []
-    for channel in inputs:
-        if channel.name in images:
-            images[channel.name], note = match_modality(images[channel.name], channel, name=names[channel.name])
+    for one in inputs:
+        if one.name in images:
+            images[one.name], note = match_modality(images[one.name], one, name=names[one.name])
             notes += [note] if note else []
     missing = tuple(channel.name for channel in inputs if channel.name not in images)
     if missing:

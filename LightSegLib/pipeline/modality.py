@@ -1,4 +1,4 @@
-"""Whether an image is of the modality that its channel needs: values tell MR from CT, and Hounsfield units from others."""
+"""Whether an image is of the modality that its channel needs: its values tell MR from CT, and Hounsfield units."""
 
 import numpy as np
 import SimpleITK as sitk
@@ -52,8 +52,8 @@ def _as_ct(image: sitk.Image, values: np.ndarray, *, channel: str, name: str) ->
             return shifted, f"{name} looks like a CT whose values are {shift} too high: they were lowered by {shift}."
     if values.min() < FAT:
         return image, (
-            f"{name} does not look like Hounsfield units: only {_share_of_soft_tissue(values):.0%} of what is no air lies "
-            f"in {SOFT_TISSUE[0]} to {SOFT_TISSUE[1]}. If they are shifted or scaled, the result is wrong."
+            f"{name} does not look like Hounsfield units: only {_share_of_soft_tissue(values):.0%} of what is no air "
+            f"lies in {SOFT_TISSUE[0]} to {SOFT_TISSUE[1]}. If they are shifted or scaled, the result is wrong."
         )
     raise ChannelError(
         f"{name} looks like an MR image, or like a CT that is not in Hounsfield units (no value below {FAT}); "
