@@ -27,6 +27,7 @@ __all__ = [
     "normalized",
     "sample",
     "smooth_field",
+    "turn_and_scale",
     "warp",
 ]
 
@@ -134,6 +135,18 @@ def smooth_field(rng: np.random.Generator, shape: tuple[int, ...], *, scale: flo
 def deform(head: Head, rng: np.random.Generator, *, rotation_deg: float, scaling: float, elastic_mm: float) -> Head:
     """Draw a random rotation, scaling per axis, elastic deformation and left-right flip, and apply them."""
     shape = head.tissues.shape
+    matrix = turn_and_scale(rng, rotation_deg=rotation_deg, scaling=scaling)
+    if rng.random() < 0.5:
+        matrix[2] *= -1  # x comes last in (z, y, x)
+    position = grid_positions(shape, matrix)
+    for scale in (40.0, 16.0):
+        field = smooth_field(rng, shape, scale=scale, channels=3) * float(rng.uniform(0, elastic_mm)) * scale / 40
+        position += field.permute(1, 2, 3, 0)
+    return warp(head, position)
+
+
+def turn_and_scale(rng: np.random.Generator, *, rotation_deg: float, scaling: float) -> np.ndarray:
+    """Draw a rotation about each axis and a scaling along each: a 3 x 3 matrix for `grid_positions`."""
     angles = np.deg2rad(rng.uniform(-rotation_deg, rotation_deg, 3))
     matrix = np.eye(3)
     for axis, angle in enumerate(angles):
@@ -142,14 +155,7 @@ def deform(head: Head, rng: np.random.Generator, *, rotation_deg: float, scaling
         turn[a, a] = turn[b, b] = np.cos(angle)
         turn[a, b], turn[b, a] = -np.sin(angle), np.sin(angle)
         matrix = matrix @ turn
-    matrix = matrix @ np.diag(1 / rng.uniform(1 - scaling, 1 + scaling, 3))
-    if rng.random() < 0.5:
-        matrix[2] *= -1  # x comes last in (z, y, x)
-    position = grid_positions(shape, matrix)
-    for scale in (40.0, 16.0):
-        field = smooth_field(rng, shape, scale=scale, channels=3) * float(rng.uniform(0, elastic_mm)) * scale / 40
-        position += field.permute(1, 2, 3, 0)
-    return warp(head, position)
+    return matrix @ np.diag(1 / rng.uniform(1 - scaling, 1 + scaling, 3))
 
 
 def warp(head: Head, position: torch.Tensor) -> Head:
