@@ -81,9 +81,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace, bundles: Mapping[str, Bundle]) -> int:
     from LightSegLib.training.cases import read_cases, select_cases
-    from LightSegLib.training.evaluate import evaluate_cases, markdown_table, summarize, write_scores
-    from LightSegLib.training.evaluate_tasks import task_of
-    from LightSegLib.training.out_of_fold import left_out_by_run
+    from LightSegLib.training.scoring.evaluate import evaluate_cases, markdown_table, summarize, write_scores
+    from LightSegLib.training.scoring.evaluate_tasks import task_of
+    from LightSegLib.training.scoring.out_of_fold import left_out_by_run
 
     bundle = next(iter(bundles.values()))
     task = task_of(bundle)
@@ -149,7 +149,7 @@ def _evaluate(options: argparse.Namespace, bundles: Mapping[str, Bundle]) -> int
 
 
 def _worst_thirds(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    from LightSegLib.training.evaluate_tumors import worst_third
+    from LightSegLib.training.scoring.evaluate_tumors import worst_third
 
     found = {column: worst_third(rows, column) for column in columns}
     return {column: {"mean": mean, "cases": names} for column, (mean, names) in found.items() if names}

@@ -19,8 +19,14 @@ from LightSegLib.errors import InputError
 from LightSegLib.measures import compare
 from LightSegLib.training.bundle_card import card_names, read_card
 from LightSegLib.training.cases import Case, read_cases
-from LightSegLib.training.evaluate_tumors import REGION_NAMES, TumorScore, evaluate_tumor, tumor_row, worst_third
-from LightSegLib.training.tumor_baseline import TUMOR_THRESHOLDS, component_dice, tumor_baselines
+from LightSegLib.training.scoring.evaluate_tumors import (
+    REGION_NAMES,
+    TumorScore,
+    evaluate_tumor,
+    tumor_row,
+    worst_third,
+)
+from LightSegLib.training.scoring.tumor_baseline import TUMOR_THRESHOLDS, component_dice, tumor_baselines
 
 from .pipeline_toys import make_bundle
 

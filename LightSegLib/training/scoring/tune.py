@@ -1,4 +1,4 @@
-"""Choosing threshold and smallest lesion from out-of-fold probabilities: `python -m LightSegLib.training.tune`."""
+"""Choosing threshold and smallest lesion out of fold: `python -m LightSegLib.training.scoring.tune`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from LightSegLib.errors import LightSegError
 from LightSegLib.measures import dice, lesion_f1
 from LightSegLib.measures.lesions import CONNECTIVITY
 from LightSegLib.postprocess import SIZE_TOLERANCE
-from LightSegLib.training.out_of_fold import out_of_fold
+from LightSegLib.training.scoring.out_of_fold import out_of_fold
 from LightSegLib.volumes import read_labelmap
 
 __all__ = ["GridPoint", "best_point", "filtered", "grid_of_case", "main"]
@@ -78,7 +78,7 @@ def best_point(grids: Sequence[np.ndarray]) -> tuple[GridPoint, list[GridPoint]]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the grid and the choice, over the train cases that each run's recipe leaves out."""
-    parser = argparse.ArgumentParser(prog="python -m LightSegLib.training.tune", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m LightSegLib.training.scoring.tune", description=main.__doc__)
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="leave-one-center-out run folders")
     parser.add_argument("--data", type=Path, default=Path("../shared/data/wmh"), help="folder with cases.json")
     parser.add_argument("--reference", default="lesion", help="reference file of a case, without .nii.gz")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from LightSegLib.bundles import Bundle
-from LightSegLib.training.baseline import Baseline, threshold_baselines
-from LightSegLib.training.evaluate import CARD_COLUMNS, evaluate_case, score_row
-from LightSegLib.training.evaluate_tumors import TUMOR_COLUMNS, evaluate_tumor, tumor_row
-from LightSegLib.training.tumor_baseline import tumor_baselines
+from LightSegLib.training.scoring.baseline import Baseline, threshold_baselines
+from LightSegLib.training.scoring.evaluate import CARD_COLUMNS, evaluate_case, score_row
+from LightSegLib.training.scoring.evaluate_tumors import TUMOR_COLUMNS, evaluate_tumor, tumor_row
+from LightSegLib.training.scoring.tumor_baseline import tumor_baselines
 
 __all__ = ["EvaluationTask", "task_of"]
 

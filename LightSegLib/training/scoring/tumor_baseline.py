@@ -10,8 +10,8 @@ from scipy import ndimage
 
 from LightSegLib.errors import InputError
 from LightSegLib.preprocess.normalization import z_score
-from LightSegLib.training.baseline import Baseline, fixed_threshold
 from LightSegLib.training.cases import Case
+from LightSegLib.training.scoring.baseline import Baseline, fixed_threshold
 from LightSegLib.volumes import read_labelmap, read_volume
 
 __all__ = ["TUMOR_THRESHOLDS", "component_dice", "tumor_baselines"]

@@ -14,15 +14,15 @@ from LightSegLib.cli import evaluate as evaluate_command
 from LightSegLib.cli.main import main
 from LightSegLib.errors import InputError
 from LightSegLib.postprocess import threshold_and_filter
-from LightSegLib.training import tune
-from LightSegLib.training.baseline import (
+from LightSegLib.training.cases import center_of, left_out, read_cases, select_cases
+from LightSegLib.training.scoring import tune
+from LightSegLib.training.scoring.baseline import (
     THRESHOLDS,
     best_threshold,
     dice_by_threshold,
     threshold_baselines,
 )
-from LightSegLib.training.bootstrap import bootstrap_mean
-from LightSegLib.training.cases import center_of, left_out, read_cases, select_cases
+from LightSegLib.training.scoring.bootstrap import bootstrap_mean
 
 from .pipeline_toys import install_toys, make_bundle, make_head, make_lesions
 

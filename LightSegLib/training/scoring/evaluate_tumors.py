@@ -11,9 +11,9 @@ from typing import Any
 from LightSegLib.errors import InputError
 from LightSegLib.measures import Agreement
 from LightSegLib.segmenter import Segmenter
-from LightSegLib.training.baseline import Baseline
 from LightSegLib.training.cases import Case
-from LightSegLib.training.evaluate import keep_labelmap, segment_case
+from LightSegLib.training.scoring.baseline import Baseline
+from LightSegLib.training.scoring.evaluate import keep_labelmap, segment_case
 
 __all__ = ["REGION_NAMES", "TUMOR_COLUMNS", "TumorScore", "evaluate_tumor", "tumor_row", "worst_third"]
 

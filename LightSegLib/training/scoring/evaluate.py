@@ -15,9 +15,9 @@ from LightSegLib.measures import Agreement
 from LightSegLib.pipeline.comparison import compare_labelmaps
 from LightSegLib.pipeline.result import json_ready
 from LightSegLib.segmenter import Result, Segmenter
-from LightSegLib.training.baseline import Baseline
-from LightSegLib.training.bootstrap import Interval, bootstrap_mean
 from LightSegLib.training.cases import Case
+from LightSegLib.training.scoring.baseline import Baseline
+from LightSegLib.training.scoring.bootstrap import Interval, bootstrap_mean
 from LightSegLib.volumes import read_labelmap
 from LightSegLib.writers import write_labelmap
 

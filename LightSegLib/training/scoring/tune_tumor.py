@@ -1,4 +1,4 @@
-"""Choosing the nested thresholds of a tumor model out of fold: `python -m LightSegLib.training.tune_tumor`."""
+"""Choosing the nested thresholds of a tumor model out of fold: `python -m LightSegLib.training.scoring.tune_tumor`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from scipy import ndimage
 from LightSegLib.errors import LightSegError
 from LightSegLib.measures import compare, dice
 from LightSegLib.postprocess.tumor import argmax_tumor, nested_tumor
-from LightSegLib.training.bootstrap import bootstrap_mean
 from LightSegLib.training.cases import Case
-from LightSegLib.training.evaluate import write_scores
-from LightSegLib.training.evaluate_tumors import REGION_NAMES, SMALLEST_ML, TumorScore, tumor_row
-from LightSegLib.training.out_of_fold import out_of_fold
+from LightSegLib.training.scoring.bootstrap import bootstrap_mean
+from LightSegLib.training.scoring.evaluate import write_scores
+from LightSegLib.training.scoring.evaluate_tumors import REGION_NAMES, SMALLEST_ML, TumorScore, tumor_row
+from LightSegLib.training.scoring.out_of_fold import out_of_fold
+from LightSegLib.training.scoring.tune import filtered
 from LightSegLib.training.sources.tumor_packing import REGIONS
-from LightSegLib.training.tune import filtered
 from LightSegLib.volumes import read_labelmap
 
 __all__ = ["Choice", "Prediction", "choose", "grids_of", "main", "measured"]
@@ -116,7 +116,7 @@ def measured(prediction: Prediction, labels: sitk.Image) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Choose thresholds over all cases that the runs left out; score argmax, 0.5, and thresholds from other folds."""
-    parser = argparse.ArgumentParser(prog="python -m LightSegLib.training.tune_tumor", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m LightSegLib.training.scoring.tune_tumor", description=main.__doc__)
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="one run folder per fold")
     parser.add_argument("--data", type=Path, default=Path("../shared/data/tumor"), help="folder with cases.json")
     parser.add_argument("--threads", type=int, help="threads of the engine")

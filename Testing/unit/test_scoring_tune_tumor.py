@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from LightSegLib.training import tune_tumor
 from LightSegLib.training.cases import Case
-from LightSegLib.training.tune_tumor import SMALLEST, THRESHOLDS, Prediction, choose, grids_of, measured
+from LightSegLib.training.scoring import tune_tumor
+from LightSegLib.training.scoring.tune_tumor import SMALLEST, THRESHOLDS, Prediction, choose, grids_of, measured
 
 SIZE = (30, 32, 34)
 
