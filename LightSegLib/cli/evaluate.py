@@ -71,6 +71,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate a bundle, a training run, or the runs of a cross-validation."""
+    left_out = options.cases is None and options.split == "left-out"
+    if left_out and options.runs is None:
+        raise InputError("--split left-out needs --run: a bundle does not say what was left out of its training")
+    if not left_out and len(options.runs or ()) > 1:
+        raise InputError("several runs are scored on the cases that each left out: add --split left-out")
     with tempfile.TemporaryDirectory(prefix="lightseg-") as folder:
         if options.runs is None:
             bundles = {options.model: load_bundle(options.model)}
@@ -91,14 +96,10 @@ def _evaluate(options: argparse.Namespace, bundles: Mapping[str, Bundle]) -> int
     reference = options.reference or task.reference
     known = read_cases(data)
     if options.cases is None and options.split == "left-out":
-        if options.runs is None:
-            raise InputError("--split left-out needs --run: a bundle does not say what was left out of its training")
         scored = {str(path): chosen for path, chosen in left_out_by_run(options.runs, known).items()}
-    elif len(bundles) == 1:
+    else:
         names = options.cases.split(",") if options.cases else ()
         scored = {path: select_cases(known, split=options.split, names=names) for path in bundles}
-    else:
-        raise InputError("several runs are scored on the cases that each left out: add --split left-out")
     cases = [case for chosen in scored.values() for case in chosen]
     if not cases:
         raise InputError(f"{data}/cases.json: no case in split '{options.split}'; choose another with --split")
