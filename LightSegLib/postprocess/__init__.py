@@ -21,11 +21,11 @@ def apply(
     """Turn the probabilities of a bundle's classes into a labelmap, as its postprocessing settings say.
 
     `settings` is {"kind": "lesions", "threshold", "min_lesion_ml"}, {"kind": "brain", "threshold"}, {"kind":
-    "nested_tumor", "thresholds": {"WT", "TC", "ET"}, "min_whole_tumor_ml", "min_share_of_largest", "min_enhancing_ml"}
-    or {"kind": "argmax_tumor"}. `probabilities`: one 3D float image in 0..1 per class, all on one grid; `mask`: uint8
-    on that grid, outside of which nothing is labeled. Returns uint8 (0 background, else the segments' values) on the
-    same grid. Raises BundleError when the settings are of an unknown kind, incomplete, or do not fit the number of
-    classes.
+    "nested_tumor", "thresholds": {"WT", "TC", "ET"}, "min_whole_tumor_ml", "min_share_of_largest", "min_enhancing_ml",
+    "core_reach_mm"} or {"kind": "argmax_tumor"}. `probabilities`: one 3D float image in 0..1 per class, all on one
+    grid; `mask`: uint8 on that grid, outside of which nothing is labeled. Returns uint8 (0 background, else the
+    segments' values) on the same grid.
+    Raises BundleError when the settings are of an unknown kind, incomplete, or do not fit the number of classes.
     """
     kind = settings.get("kind")
     if kind not in CLASSES:
@@ -46,6 +46,7 @@ def apply(
                 min_whole_tumor_ml=float(settings["min_whole_tumor_ml"]),
                 min_share_of_largest=float(settings["min_share_of_largest"]),
                 min_enhancing_ml=float(settings["min_enhancing_ml"]),
+                core_reach_mm=float(settings["core_reach_mm"]),
             )
         threshold = float(settings["threshold"])
         if kind == "brain":

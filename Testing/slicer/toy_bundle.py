@@ -82,6 +82,7 @@ def make_tumor_bundle(folder: Path) -> Path:
             "thresholds": {"WT": 0.5, "TC": 0.5, "ET": 0.5},
             "min_whole_tumor_ml": 0.1,
             "min_share_of_largest": 0.0,
+            "core_reach_mm": 200.0,
             "min_enhancing_ml": 0.1,
         },
         labels=[

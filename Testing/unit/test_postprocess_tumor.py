@@ -13,6 +13,7 @@ SETTINGS = {
     "min_whole_tumor_ml": 0.0,
     "min_share_of_largest": 0.0,
     "min_enhancing_ml": 0.0,
+    "core_reach_mm": 200.0,
 }
 SHAPE = (10, 12, 14)
 
@@ -96,6 +97,23 @@ def test_pieces_far_smaller_than_the_largest_are_dropped(share: float, kept: int
     large[2:4, 2:6, 2:7], small[7, 2:4, 2:4], speck[7, 9, 10] = 0.9, 0.9, 0.9
     labels = label({**SETTINGS, "min_share_of_largest": share}, large + small + speck, speck, speck)
     assert [bool(labels[part > 0].any()) for part in (large, small, speck)] == [kept >= n for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(("reach_mm", "kept"), [(1.9, 0), (2.0, 1), (4.1, 2), (200, 5)])
+def test_core_far_from_enhancing_tumor_is_edema(reach_mm: float, kept: int) -> None:
+    """A row of core of five voxels of 2 mm beside an enhancing one."""
+    row, bright = (np.zeros(SHAPE, np.float32) for _ in range(2))
+    row[4, 4, 2:8], bright[4, 4, 2] = 0.9, 0.9
+    labels = label({**SETTINGS, "core_reach_mm": reach_mm}, WHOLE, row, bright)
+    assert labels[4, 4, 2:8].tolist() == [3, *[1] * kept, *[2] * (5 - kept)]
+
+
+def test_core_stays_where_the_tumor_hardly_enhances() -> None:
+    speck = np.zeros(SHAPE, np.float32)
+    speck[2, 2, 2] = 0.9
+    for settings in ({"core_reach_mm": 2.0}, {"core_reach_mm": 2.0, "min_enhancing_ml": 1.0}):
+        labels = label({**SETTINGS, **settings}, WHOLE, INNER, speck)
+        assert np.array_equal((labels == 1) | (labels == 3), INNER > 0.5)
 
 
 def test_no_tumor_is_an_empty_labelmap() -> None:

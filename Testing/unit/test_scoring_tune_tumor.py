@@ -12,7 +12,15 @@ import SimpleITK as sitk
 
 from LightSegLib.training.cases import Case
 from LightSegLib.training.scoring import tune_tumor
-from LightSegLib.training.scoring.tune_tumor import SMALLEST, THRESHOLDS, Prediction, choose, grids_of, measured
+from LightSegLib.training.scoring.tune_tumor import (
+    REACHES,
+    SMALLEST,
+    THRESHOLDS,
+    Prediction,
+    choose,
+    grids_of,
+    measured,
+)
 
 SIZE = (30, 32, 34)
 
@@ -67,6 +75,18 @@ def test_the_choice_is_the_middle_of_the_best_and_the_largest_volume_of_equals()
     assert choice.min_enhancing_ml == 1.0
 
 
+def test_the_reach_of_the_core_is_chosen_where_the_core_is_overestimated() -> None:
+    """Core of 8 mm around enhancing tumor of 5, and a false shell more than 6 mm away."""
+    shown = prediction(right=0.6, enhancing=5.0)
+    assert choose([grids_of(shown)]).core_reach_mm == REACHES[-1]
+    core = sitk.GetArrayFromImage(shown.probabilities[1])
+    whole = sitk.GetArrayFromImage(shown.probabilities[0])
+    far = ball(12) & ~ball(11)
+    core[far], whole[far] = 0.9, 0.9
+    images = tuple(map(sitk.GetImageFromArray, (whole, core, sitk.GetArrayFromImage(shown.probabilities[2]))))
+    assert choose([grids_of(Prediction(shown.case, images, shown.reference))]).core_reach_mm == REACHES[0]
+
+
 def test_measures_leave_out_what_the_reference_has_little_of() -> None:
     little = prediction(right=0.71, enhancing=4.0)
     labels = sitk.GetImageFromArray(np.where(ball(12), 3, 0).astype(np.uint8))
@@ -93,7 +113,7 @@ def test_the_command_scores_each_fold_with_the_thresholds_of_the_others(monkeypa
     rows = list(csv.DictReader((output / "cases.csv").open()))
     assert len(rows) == 9
     dice = {(row["postprocessing"], row["case"]): float(row["WT dice"]) for row in rows}
-    elsewhere = "nested, thresholds of the other folds"
+    elsewhere = "nested, settings of the other folds"
     # What the other two say, 0.75, finds nothing in the third; its own best, 0.3, must not be used for it.
     assert dice[elsewhere, "glioma_02"] == 0
     assert dice["nested, 0.5", "glioma_00"] < 1

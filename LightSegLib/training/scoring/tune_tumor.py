@@ -7,7 +7,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ THRESHOLDS = tuple(round(0.2 + 0.05 * step, 2) for step in range(13))
 # Smallest groups of whole tumor as shares of the largest, and smallest enhancing tumor in all, in ml.
 SMALLEST = {"WT": (0.0, 0.05, 0.1, 0.2, 0.3, 0.5), "TC": (0.0,), "ET": (0.0, 0.1, 0.3, 0.6, 1.0)}
 MIN_WHOLE_TUMOR_ML = 0.1
+# How far from enhancing tumor its core may lie, in mm; the last is no limit.
+REACHES = (6.0, 8.0, 10.0, 15.0, 20.0, 200.0)
 # Mean scores that differ by less are a draw, which the larger smallest volume wins: fewer stray voxels.
 TIE = 0.002
 COLUMNS = ("dice", "hd95_mm")
@@ -57,18 +59,24 @@ class Choice:
     thresholds: Mapping[str, float]
     min_share_of_largest: float
     min_enhancing_ml: float
+    core_reach_mm: float
     min_whole_tumor_ml: float = MIN_WHOLE_TUMOR_ML
+
+
+# The paper's rule alone, at 0.5.
+PLAIN = Choice(dict.fromkeys(SMALLEST, 0.5), min_share_of_largest=0.0, min_enhancing_ml=0.0, core_reach_mm=REACHES[-1])
 
 
 def grids_of(prediction: Prediction) -> dict[str, np.ndarray]:
     """Return the score of a case by region, (thresholds, smallest volumes), each region for itself.
 
     The score is the Dice. Where the reference holds at most 1 ml of core or enhancing tumor, it is undefined for core,
-    and for enhancing tumor 1 if at most 1 ml was found and 0 otherwise.
+    and for enhancing tumor 1 if at most 1 ml was found and 0 otherwise. "reach" holds the Dice of the core by REACHES,
+    all thresholds being 0.5.
     """
     labels = sitk.GetArrayViewFromImage(prediction.reference)
     voxel_ml = math.prod(prediction.reference.GetSpacing()) / 1000
-    grids = {}
+    grids: dict[str, np.ndarray] = {}
     for (key, name), values, image in zip(REGION_NAMES.items(), REGIONS, prediction.probabilities, strict=True):
         probability, truth = sitk.GetArrayViewFromImage(image), np.isin(labels, values)
         little = truth.sum() * voxel_ml <= SMALLEST_ML[key]
@@ -86,6 +94,12 @@ def grids_of(prediction: Prediction) -> dict[str, np.ndarray]:
                 elif name == "ET":
                     scores[row, column] = float(found.sum() * voxel_ml <= SMALLEST_ML[key])
         grids[name] = scores
+    core = np.isin(labels, REGIONS[1])
+    grids["reach"] = np.full(len(REACHES), np.nan)
+    if core.sum() * voxel_ml > SMALLEST_ML["tc"]:
+        for index, reach in enumerate(REACHES):
+            nested = nested_tumor(prediction.probabilities, **asdict(replace(PLAIN, core_reach_mm=reach)))
+            grids["reach"][index] = dice(np.isin(sitk.GetArrayViewFromImage(nested), REGIONS[1]), core)
     return grids
 
 
@@ -99,7 +113,13 @@ def choose(grids: Sequence[Mapping[str, np.ndarray]]) -> Choice:
         rows = np.flatnonzero(means[:, column] > means[:, column].max() - TIE)
         chosen[name] = THRESHOLDS[int(rows[len(rows) // 2])], smallest[column]
     thresholds = {name: threshold for name, (threshold, _) in chosen.items()}
-    return Choice(thresholds, min_share_of_largest=chosen["WT"][1], min_enhancing_ml=chosen["ET"][1])
+    reaches = np.nanmean([grid["reach"] for grid in grids], axis=0)
+    return Choice(
+        thresholds,
+        min_share_of_largest=chosen["WT"][1],
+        min_enhancing_ml=chosen["ET"][1],
+        core_reach_mm=REACHES[int(np.flatnonzero(reaches > reaches.max() - TIE)[-1])],
+    )
 
 
 def measured(prediction: Prediction, labels: sitk.Image) -> dict[str, float]:
@@ -153,11 +173,10 @@ def _cut(case: Case, probabilities: sitk.Image, reference: sitk.Image) -> Predic
 
 
 def _rows(prediction: Prediction, elsewhere: Choice) -> list[dict[str, Any]]:
-    halves = Choice(dict.fromkeys(SMALLEST, 0.5), min_share_of_largest=0.1, min_enhancing_ml=0.1)
     ways = {
         "argmax": argmax_tumor(prediction.probabilities),
-        "nested, 0.5": nested_tumor(prediction.probabilities, **asdict(halves)),
-        "nested, thresholds of the other folds": nested_tumor(prediction.probabilities, **asdict(elsewhere)),
+        "nested, 0.5": nested_tumor(prediction.probabilities, **asdict(PLAIN)),
+        "nested, settings of the other folds": nested_tumor(prediction.probabilities, **asdict(elsewhere)),
     }
     return [
         {"postprocessing": way, "case": prediction.case.name, **measured(prediction, labels)}
