@@ -68,11 +68,11 @@ def test_a_case_with_little_enhancement_scores_whether_little_was_found() -> Non
     assert np.isnan(grids_of(Prediction(shown.case, shown.probabilities, sitk.GetImageFromArray(labels)))["TC"]).all()
 
 
-def test_the_choice_is_the_middle_of_the_best_and_the_largest_volume_of_equals() -> None:
+def test_the_choice_is_the_middle_of_the_best_for_the_core_the_lowest_and_the_largest_volume_of_equals() -> None:
     choice = choose([grids_of(prediction(right=0.81, stray=0.95)), grids_of(prediction(right=0.81))])
-    assert choice.thresholds == {"WT": 0.75, "TC": 0.75, "ET": 0.75}
+    assert choice.thresholds == {"WT": 0.75, "TC": 0.65, "ET": 0.75}
     assert choice.min_share_of_largest == 0.5
-    assert choice.min_enhancing_ml == 1.0
+    assert choice.min_enhancing_ml == 0.5
 
 
 def test_the_reach_of_the_core_is_chosen_where_the_core_is_overestimated() -> None:

@@ -30,8 +30,9 @@ from LightSegLib.volumes import read_labelmap
 __all__ = ["Choice", "Prediction", "choose", "grids_of", "main", "measured"]
 
 THRESHOLDS = tuple(round(0.2 + 0.05 * step, 2) for step in range(13))
-# Smallest groups of whole tumor as shares of the largest, and smallest enhancing tumor in all, in ml.
-SMALLEST = {"WT": (0.0, 0.05, 0.1, 0.2, 0.3, 0.5), "TC": (0.0,), "ET": (0.0, 0.1, 0.3, 0.6, 1.0)}
+# Smallest groups of whole tumor as shares of the largest, and smallest enhancing tumor in all, in ml: not more, as the
+# score is blind to what is lost of tumors that enhance by less than 1 ml.
+SMALLEST = {"WT": (0.0, 0.05, 0.1, 0.2, 0.3, 0.5), "TC": (0.0,), "ET": (0.0, 0.1, 0.3, 0.5)}
 MIN_WHOLE_TUMOR_ML = 0.1
 # How far from enhancing tumor its core may lie, in mm; the last is no limit.
 REACHES = (6.0, 8.0, 10.0, 15.0, 20.0, 200.0)
@@ -109,9 +110,10 @@ def choose(grids: Sequence[Mapping[str, np.ndarray]]) -> Choice:
     for name, smallest in SMALLEST.items():
         means = np.nanmean([grid[name] for grid in grids], axis=0)
         column = int(np.flatnonzero(means.max(axis=0) > means.max() - TIE)[-1])
-        # The middle of the thresholds that are as good as the best: a plateau's edge is chance.
+        # The middle of the thresholds that are as good as the best: a plateau's edge is chance. But the lowest for the
+        # core, because a higher one would cut enhancing tumor off.
         rows = np.flatnonzero(means[:, column] > means[:, column].max() - TIE)
-        chosen[name] = THRESHOLDS[int(rows[len(rows) // 2])], smallest[column]
+        chosen[name] = THRESHOLDS[int(rows[0 if name == "TC" else len(rows) // 2])], smallest[column]
     thresholds = {name: threshold for name, (threshold, _) in chosen.items()}
     reaches = np.nanmean([grid["reach"] for grid in grids], axis=0)
     return Choice(
