@@ -71,7 +71,7 @@ def test_a_case_with_little_enhancement_scores_whether_little_was_found() -> Non
 def test_the_choice_is_the_middle_of_the_best_for_the_core_the_lowest_and_the_largest_volume_of_equals() -> None:
     choice = choose([grids_of(prediction(right=0.81, stray=0.95)), grids_of(prediction(right=0.81))])
     assert choice.thresholds == {"WT": 0.75, "TC": 0.65, "ET": 0.75}
-    assert choice.min_share_of_largest == 0.5
+    assert choice.min_share_of_largest == 0.2
     assert choice.min_enhancing_ml == 0.5
 
 

@@ -30,9 +30,9 @@ from LightSegLib.volumes import read_labelmap
 __all__ = ["Choice", "Prediction", "choose", "grids_of", "main", "measured"]
 
 THRESHOLDS = tuple(round(0.2 + 0.05 * step, 2) for step in range(13))
-# Smallest groups of whole tumor as shares of the largest, and smallest enhancing tumor in all, in ml: not more, as the
-# score is blind to what is lost of tumors that enhance by less than 1 ml.
-SMALLEST = {"WT": (0.0, 0.05, 0.1, 0.2, 0.3, 0.5), "TC": (0.0,), "ET": (0.0, 0.1, 0.3, 0.5)}
+# Smallest groups of whole tumor as shares of the largest, and smallest enhancing tumor in all, in ml. Not more: gliomas
+# with a second focus are rare among the cases, and the score is blind to tumors that enhance by less than 1 ml.
+SMALLEST = {"WT": (0.0, 0.02, 0.05, 0.1, 0.2), "TC": (0.0,), "ET": (0.0, 0.1, 0.3, 0.5)}
 MIN_WHOLE_TUMOR_ML = 0.1
 # How far from enhancing tumor its core may lie, in mm; the last is no limit.
 REACHES = (6.0, 8.0, 10.0, 15.0, 20.0, 200.0)
