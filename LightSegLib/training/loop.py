@@ -7,6 +7,7 @@ import itertools
 import math
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,9 @@ from LightSegLib.training.run_log import LogRow, Reporter, RunLog, draw_learning
 
 __all__ = ["TrainingResult", "train"]
 
-# A single batch with a non-finite gradient is left out; this many in a row mean that the run is lost.
-BAD_STEPS_ALLOWED = 10
+# A single batch with a non-finite gradient is left out; this many of so many steps mean that something is wrong. Not in
+# a row: a third of the steps may be lost, one here and two there, while the loss falls and nobody looks.
+BAD_STEPS_ALLOWED, BAD_STEPS_OF = 10, 100
 # The picture takes half a second; it is drawn with a checkpoint, but no more often than this, and at the end.
 CURVE_EVERY_S = 120.0
 
@@ -113,7 +115,8 @@ class _Run:
             self.network.to(memory_format=self.layout)  # type: ignore[call-overload]
         self.criterion = build_loss(recipe.loss.name)
         self.optimizer = build_adamw(self.network, recipe.optimizer)
-        self.step, self.seconds, self.loss, self.bad_steps = 0, 0.0, math.nan, 0
+        self.step, self.seconds, self.loss = 0, 0.0, math.nan
+        self.bad_steps: deque[bool] = deque(maxlen=BAD_STEPS_OF)
         path = folder / "checkpoint.pt"
         if not path.is_file() and recipe.warm_start is not None:
             warm_start(self.network, recipe.warm_start)
@@ -143,17 +146,16 @@ class _Run:
         loss.backward()
         norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimizer.clip_norm))
         self.loss = float(loss.detach())
-        if math.isfinite(norm) and math.isfinite(self.loss):
+        self.bad_steps.append(not (math.isfinite(norm) and math.isfinite(self.loss)))
+        if not self.bad_steps[-1]:
             self.optimizer.step()
             self.average.update(self.network)
-            self.bad_steps = 0
-        else:
-            self.bad_steps += 1
-            if self.bad_steps >= BAD_STEPS_ALLOWED:
-                raise LightSegError(
-                    f"{self.folder}: loss or gradient not finite for {self.bad_steps} steps up to step {self.step}; "
-                    "lower [optimizer] lr, or look for NaN in the training images"
-                )
+        elif sum(self.bad_steps) >= BAD_STEPS_ALLOWED:
+            raise LightSegError(
+                f"{self.folder}: loss or gradient not finite for {sum(self.bad_steps)} of the last "
+                f"{len(self.bad_steps)} steps up to step {self.step}; lower [optimizer] lr, set [run] precision to "
+                '"fp32", or look for NaN in the training images'
+            )
         self.step += 1
         self.seconds += time.perf_counter() - start
         return LogRow(self.step, self.loss, rate, norm, self.seconds, waited)
