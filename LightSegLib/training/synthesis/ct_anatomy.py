@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
+from scipy.spatial import ConvexHull, QhullError
 
 from LightSegLib.preprocess.grid import grid_about
 from LightSegLib.training.synthesis.anatomy import smooth_field
@@ -90,7 +91,6 @@ def load_body(path: Path, names: Path) -> Body:
     lookup = np.zeros(256, np.uint8)
     for identifier, name in json.loads(names.read_text(encoding="utf-8")).items():
         for organ, beginnings in NAMES.items():
-            # "brain" is no "brachiocephalic_..."; the longest beginning wins, so that "brain" does not take it.
             if name.startswith(beginnings):
                 lookup[int(identifier)] = organ
     size = [max(1, round(n * s / SPACING_MM)) for n, s in zip(labels.GetSize(), labels.GetSpacing(), strict=True)]
@@ -134,8 +134,6 @@ def _thickness(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
 
 def _hulls(labels: np.ndarray) -> np.ndarray:
     """Fill the convex hull of each axial slice, smoothed along z so that single organs do not show outside: bool."""
-    from scipy.spatial import ConvexHull, QhullError
-
     outline = np.zeros(labels.shape, np.float32)
     y, x = np.mgrid[: labels.shape[1], : labels.shape[2]]
     pixels = np.stack([y.ravel(), x.ravel()], axis=1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+import torch
 
 from LightSegLib.training.synthesis.anatomy import grid_positions, normalized, sample, smooth_field, turn_and_scale
 from LightSegLib.training.synthesis.ct_anatomy import SPACING_MM, Body, Organ, dress, load_body
@@ -56,14 +57,12 @@ def deform_body(body: Body, rng: np.random.Generator) -> Body:
     for scale in (40.0, 15.0):
         field = smooth_field(rng, shape, scale=scale, channels=3) * float(rng.uniform(0, ELASTIC_MM / SPACING_MM))
         position += field.permute(1, 2, 3, 0) * scale / 40
-    import torch
-
     volume = torch.from_numpy(body.organs[None].astype(np.float32))
     organs = sample(volume, normalized(position, shape), mode="nearest")[0].numpy().astype(np.uint8)
-    return Body(_heal(organs))
+    return Body(_trim(organs))
 
 
-def _heal(organs: np.ndarray) -> np.ndarray:
+def _trim(organs: np.ndarray) -> np.ndarray:
     """Drop slices without any label at both ends, which turning leaves."""
     kept = np.flatnonzero(organs.any(axis=(1, 2)))
     return organs[kept[0] : kept[-1] + 1]
