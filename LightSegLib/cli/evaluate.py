@@ -71,7 +71,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate a bundle, a training run, or the runs of a cross-validation."""
-    left_out = options.cases is None and options.split == "left-out"
+    left_out = _of_left_out(options)
     if left_out and options.runs is None:
         raise InputError("--split left-out needs --run: a bundle does not say what was left out of its training")
     if not left_out and len(options.runs or ()) > 1:
@@ -82,6 +82,10 @@ def run(options: argparse.Namespace) -> int:
         else:
             bundles = {str(path): _bundle_of_run(path, Path(folder) / str(i)) for i, path in enumerate(options.runs)}
         return _evaluate(options, bundles)
+
+
+def _of_left_out(options: argparse.Namespace) -> bool:
+    return options.cases is None and options.split == "left-out"
 
 
 def _evaluate(options: argparse.Namespace, bundles: Mapping[str, Bundle]) -> int:
@@ -95,7 +99,7 @@ def _evaluate(options: argparse.Namespace, bundles: Mapping[str, Bundle]) -> int
     data = options.data or DATA / task.folder
     reference = options.reference or task.reference
     known = read_cases(data)
-    if options.cases is None and options.split == "left-out":
+    if _of_left_out(options):
         scored = {str(path): chosen for path, chosen in left_out_by_run(options.runs, known).items()}
     else:
         names = options.cases.split(",") if options.cases else ()

@@ -29,6 +29,7 @@ __all__ = [
     "smooth_field",
     "turn_and_scale",
     "warp",
+    "winding_tubes",
 ]
 
 
@@ -130,6 +131,12 @@ def smooth_field(rng: np.random.Generator, shape: tuple[int, ...], *, scale: flo
     coarse_shape = [max(2, round(n / scale) + 1) for n in shape]
     coarse = torch.from_numpy(rng.standard_normal((1, channels, *coarse_shape), dtype=np.float32))
     return F.interpolate(coarse, size=shape, mode="trilinear", align_corners=True)[0]
+
+
+def winding_tubes(rng: np.random.Generator, shape: tuple[int, ...], *, scales: tuple[float, float]) -> np.ndarray:
+    """Draw a field (z, y, x) that is small along winding tubes, where two smooth fields are both near 0; at least 0."""
+    one, two = (np.abs(smooth_field(rng, shape, scale=scale)[0].numpy()) for scale in scales)
+    return np.maximum(one, two)
 
 
 def deform(head: Head, rng: np.random.Generator, *, rotation_deg: float, scaling: float, elastic_mm: float) -> Head:

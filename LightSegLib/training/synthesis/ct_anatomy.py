@@ -74,8 +74,6 @@ NAMES = {
     Organ.GLAND: ("adrenal", "prostate", "thyroid"),
     Organ.AIRWAY: ("trachea",),
 }
-# What the chest wall is made of, between which its muscles lie.
-WALL = (Organ.BONE, Organ.CARTILAGE, Organ.MUSCLE)
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ def dress(body: Body, rng: np.random.Generator) -> Body:
     """Give labelled organs a body around them: wall of muscle, fat, skin and, mostly, a table below.
 
     In every axial slice the wall is the convex hull of the labels, closed along z; muscle lies in it between the bones,
-    fat around it, 2 to 40 mm thick and thicker at the belly and the sides. The volume is enlarged to hold it all.
+    fat around it, 2 to 45 mm thick and thicker at the belly and the sides. The volume is enlarged to hold it all.
     """
     most = round(60 / SPACING_MM)
     organs = np.pad(body.organs, ((0, 0), (most, most), (most, most)))

@@ -10,6 +10,7 @@ import SimpleITK as sitk
 import torch
 
 from LightSegLib.training.synthesis.anatomy import grid_positions, normalized, sample, smooth_field, turn_and_scale
+from LightSegLib.training.synthesis.cases import as_image
 from LightSegLib.training.synthesis.ct_anatomy import SPACING_MM, Body, Organ, dress, load_body
 from LightSegLib.training.synthesis.ct_contrast import paint_ct
 from LightSegLib.training.synthesis.ct_scanner import scan_ct
@@ -47,7 +48,9 @@ class CTLibrary:
         image = scan_ct(paint_ct(body, rng), rng)
         if rng.random() < CLIPPED:
             image = image.clip(*WINDOW)
-        return CTCase(image=_as_image(image), liver=_as_image((body.organs == Organ.LIVER).astype(np.uint8)))
+        liver = (body.organs == Organ.LIVER).astype(np.uint8)
+        spacing = (SPACING_MM, SPACING_MM, SPACING_MM)
+        return CTCase(image=as_image(image, spacing), liver=as_image(liver, spacing))
 
 
 def deform_body(body: Body, rng: np.random.Generator) -> Body:
@@ -85,9 +88,3 @@ def _part(body: Body, rng: np.random.Generator) -> Body:
         start, stop = high, n
     start, stop = max(0, start), min(n, stop)
     return Body(body.organs[start:stop]) if stop - start > 20 else body
-
-
-def _as_image(array: np.ndarray) -> sitk.Image:
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing([SPACING_MM] * 3)
-    return image

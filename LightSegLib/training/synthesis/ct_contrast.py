@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import ndimage
 
-from LightSegLib.training.synthesis.anatomy import smooth_field
+from LightSegLib.training.synthesis.anatomy import smooth_field, winding_tubes
 from LightSegLib.training.synthesis.ct_anatomy import SPACING_MM, Body, Organ
 
 __all__ = ["PHASES", "paint_ct"]
@@ -141,8 +141,8 @@ def _between_organs(image: np.ndarray, organs: np.ndarray, levels: np.ndarray, r
 def _lungs(image: np.ndarray, organs: np.ndarray, rng: np.random.Generator) -> None:
     """Draw vessels and, sometimes, consolidation or effusion at the back of the lungs, in place."""
     lung = organs == Organ.LUNG
-    one, two = (np.abs(smooth_field(rng, organs.shape, scale=scale)[0].numpy()) for scale in (5.0, 7.0))
-    image[lung & (one < 0.15) & (two < 0.15)] = rng.uniform(0, 60)
+    vessels = lung & (winding_tubes(rng, organs.shape, scales=(5.0, 7.0)) < 0.15)
+    image[vessels] = rng.uniform(0, 60)
     if rng.random() < 0.25:
         back = np.linspace(-1, 1, organs.shape[1])[None, :, None]
         field = smooth_field(rng, organs.shape, scale=25)[0].numpy() + 2 * back
@@ -165,14 +165,11 @@ def _kidneys(image: np.ndarray, organs: np.ndarray, phase: str, rng: np.random.G
 def _liver(image: np.ndarray, organs: np.ndarray, levels: np.ndarray, rng: np.random.Generator) -> None:
     """Draw the vessels and the lesions of the liver, in place."""
     liver = organs == Organ.LIVER
-    found = ndimage.find_objects(liver.view(np.uint8))
-    if not found or found[0] is None:
+    if not liver.any():
         return
-    box = found[0]
+    box = ndimage.find_objects(liver.view(np.uint8))[0]
     inside, part = liver[box], image[box]
-    one, two = (np.abs(smooth_field(rng, inside.shape, scale=scale)[0].numpy()) for scale in (9.0, 12.0))
-    wide = rng.uniform(0.1, 0.28)
-    vessels = inside & (one < wide) & (two < wide)
+    vessels = inside & (winding_tubes(rng, inside.shape, scales=(9.0, 12.0)) < rng.uniform(0.1, 0.28))
     part[vessels] = levels[Organ.PORTAL_VEIN] if rng.random() < 0.6 else levels[Organ.VEIN]
     if rng.random() < 0.5:
         for _ in range(int(rng.integers(1, 8))):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from LightSegLib.training.synthesis.anatomy import Tissue, smooth_field
+from LightSegLib.training.synthesis.anatomy import Tissue, smooth_field, winding_tubes
 from LightSegLib.training.synthesis.contrast import flair, t1, t2
 from LightSegLib.training.synthesis.lesions import Lesions
 from LightSegLib.training.synthesis.tumor_growth import Cavity, signed_distance, to_fine
@@ -45,9 +45,10 @@ def paint(patient: Patient, rng: np.random.Generator) -> dict[str, np.ndarray]:
     images["FLAIR"] = _flatten_fluid(flair(tissues, lesions, rng), tissues, rng)
     # Some centers take up contrast with the same sequence as before, others with another one.
     images["T1ce"] = images["T1"].copy() if rng.random() < 0.4 else t1(tissues, lesions, rng)
-    images["T1ce"] = _vessels(images["T1ce"], patient, rng)
+    depth = -to_fine(signed_distance(patient.brain), tissues.shape)
+    images["T1ce"] = _vessels(images["T1ce"], patient, depth, rng)
     if rng.random() < 0.4:
-        _leave_skin(images, patient, rng)
+        _leave_skin(images, depth, rng)
     if patient.cavity is not None:
         _cavity(images, patient.cavity, rng)
     if patient.labels.any():
@@ -126,11 +127,9 @@ def _flatten_fluid(image: np.ndarray, tissues: np.ndarray, rng: np.random.Genera
     return lifted + rng.uniform(0, 0.2) * np.isin(tissues, (Tissue.CORTEX, Tissue.CEREBELLAR_CORTEX))
 
 
-def _leave_skin(images: dict[str, np.ndarray], patient: Patient, rng: np.random.Generator) -> None:
-    """Leave bright patches of fat and skin at the surface of the brain, in place, as brain extraction may."""
-    shape = patient.tissues.shape
-    depth = -to_fine(signed_distance(patient.brain), shape)
-    patches = smooth_field(rng, shape, scale=rng.uniform(15, 35))[0].numpy()
+def _leave_skin(images: dict[str, np.ndarray], depth: np.ndarray, rng: np.random.Generator) -> None:
+    """Leave bright patches of fat and skin where the brain's `depth` (mm) is small, in place, as extraction may."""
+    patches = smooth_field(rng, depth.shape, scale=rng.uniform(15, 35))[0].numpy()
     left = ((depth < rng.uniform(0.5, 3)) & (patches > rng.uniform(0.3, 1.3))).astype(np.float32)
     left = ndimage.gaussian_filter(left, rng.uniform(0.5, 1), truncate=3)
     for name, image in images.items():
@@ -138,18 +137,20 @@ def _leave_skin(images: dict[str, np.ndarray], patient: Patient, rng: np.random.
             image += left * (rng.uniform(1.1, 2.6) - image).clip(0)
 
 
-def _vessels(image: np.ndarray, patient: Patient, rng: np.random.Generator) -> np.ndarray:
-    """Let vessels, choroid plexus and patches of the meninges take up contrast: bright, and no tumor."""
+def _vessels(image: np.ndarray, patient: Patient, depth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Let vessels, choroid plexus and patches of the meninges take up contrast: bright, and no tumor.
+
+    `depth` is the distance below the brain's surface in mm.
+    """
     shape, tissues = image.shape, patient.tissues
     level = rng.uniform(1.4, 3.4)
-    one, two = (np.abs(smooth_field(rng, shape, scale=scale)[0].numpy()) for scale in (7.0, 9.0))
+    field = winding_tubes(rng, shape, scales=(7.0, 9.0))
     wide = rng.uniform(0.03, 0.09)
     dense = np.isin(tissues, (Tissue.FLUID, Tissue.CORTEX))
-    tubes = (one < wide * (1 + dense)) & (two < wide * (1 + dense)) & (tissues > 0) & (tissues < Tissue.OUTSIDE)
+    tubes = (field < wide * (1 + dense)) & (tissues > 0) & (tissues < Tissue.OUTSIDE)
     bright = tubes.astype(np.float32)
     if rng.random() < 0.7:
         bright[np.isin(tissues, (Tissue.CHOROID_PLEXUS, Tissue.VESSEL))] = rng.uniform(0.4, 1)
-    depth = -to_fine(signed_distance(patient.brain), shape)
     edge = patient.brain & (depth < rng.uniform(1, 3.5))
     patches = smooth_field(rng, shape, scale=rng.uniform(10, 30))[0].numpy()
     bright[edge & (patches > rng.uniform(0.2, 1.5))] = rng.uniform(0.4, 1)
