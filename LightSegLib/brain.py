@@ -1,6 +1,5 @@
 """Where the brain is: extracted from a whole head, or recognized as already skull-stripped."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,16 +31,13 @@ class Brain:
     skull_stripped: bool
 
 
-def find_brain(
-    image: sitk.Image, probabilities: Callable[[sitk.Image], sitk.Image], *, name: str = "the image"
-) -> Brain:
+def find_brain(image: sitk.Image, probability: sitk.Image, *, name: str = "the image") -> Brain:
     """Find the brain in an MR image of a whole head or of a skull-stripped brain.
 
-    `image`: 3D scalar in LPS orientation. `probabilities` gives the network's brain probability on the image's grid.
+    `image`: 3D scalar in LPS orientation. `probability` is the network's, of the brain, on the same grid.
     `name` is what the image is called in the error message.
     Raises InputError when no plausible brain is found.
     """
-    probability = probabilities(image)
     predicted = largest_component(sitk.Cast(probability >= BRAIN_PROBABILITY, sitk.sitkUInt8))
     voxel_ml = float(np.prod(image.GetSpacing())) / 1000
     predicted_array = sitk.GetArrayViewFromImage(predicted) > 0

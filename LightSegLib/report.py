@@ -119,10 +119,13 @@ def _agreement(result: Result) -> str:
 
 def _provenance(provenance: Mapping[str, Any]) -> str:
     engine, options = provenance["engine"], provenance["options"]
-    models, brain_model = [provenance["model"], *provenance["further_models"]], provenance["brain_model"]
+    models, finder = [provenance["model"], *provenance["further_models"]], provenance["finder_model"]
     rows = [["Model", " + ".join(f"{model['name']} {model['version']}" for model in models)]]
     if provenance["brain"] is not None:
-        rows.append(["Brain", f"{provenance['brain']} ({brain_model['name']} {brain_model['version']})"])
+        rows.append(["Brain", f"{provenance['brain']} ({finder['name']} {finder['version']})"])
+    if provenance["box"] is not None:
+        size = " x ".join(map(str, provenance["box"]["size"]))
+        rows.append(["Segmented box", f"{size} voxels (found by {finder['name']} {finder['version']})"])
     rows.append(["Engine", f"{engine['name']} on {engine['device']}: {engine['reason']}"])
     rows.append(["Options", ", ".join(f"{name} {value}" for name, value in options.items() if value is not None)])
     for channel, entry in provenance["inputs"].items():
@@ -141,7 +144,7 @@ def _provenance(provenance: Mapping[str, Any]) -> str:
 
 def _hashes(provenance: Mapping[str, Any]) -> str:
     models = [provenance["model"], *provenance["further_models"]]
-    models += [] if provenance["brain_model"] is None else [provenance["brain_model"]]
+    models += [] if provenance["finder_model"] is None else [provenance["finder_model"]]
     rows = [
         f'<tr><th>{escape(model["name"])}/{escape(name)}</th><td class="hash">{escape(digest)}</td></tr>'
         for model in models

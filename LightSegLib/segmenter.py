@@ -8,16 +8,16 @@ from typing import NamedTuple
 import SimpleITK as sitk
 
 from LightSegLib import postprocess
-from LightSegLib.brain import Brain, find_brain
-from LightSegLib.bundles import Bundle, load_bundle
+from LightSegLib.bundles import Bundle
 from LightSegLib.engines import create_engine
 from LightSegLib.engines.base import Engine
-from LightSegLib.errors import BundleError, InputError
+from LightSegLib.errors import InputError
 from LightSegLib.geometry import to_grid_of, to_lps
 from LightSegLib.measures import lesion_count
 from LightSegLib.pipeline.channels import Channels, VolumeSource, align_channels, read_channels
 from LightSegLib.pipeline.comparison import Comparison, compare_labelmaps, load_reference
 from LightSegLib.pipeline.ensemble import average_maps, ensemble_inputs, load_ensemble
+from LightSegLib.pipeline.finding import focus, load_finder
 from LightSegLib.pipeline.inference import predict_probabilities
 from LightSegLib.pipeline.provenance import build_provenance
 from LightSegLib.pipeline.result import Result
@@ -31,7 +31,7 @@ STAGE_WEIGHTS = {
     "read": 10.0,
     "load_model": 10.0,
     "orient": 2.0,
-    "brain": 20.0,
+    "find": 20.0,
     "preprocess": 8.0,
     "network": 40.0,
     "postprocess": 6.0,
@@ -50,8 +50,8 @@ class Segmenter:
     `bundle` is a model's name, its folder, or a loaded bundle. Of several bundles of one task, the probabilities are
     averaged, and the first one's postprocessing applies. `device` is "auto", "cpu", "cuda" or "mps"; `engine`
     is "auto", "openvino" or "pytorch"; `threads` limits the engine's threads.
-    Raises BundleError when a bundle, or the brain bundle that it needs, is unknown or altered, or when several differ
-    in their inputs, labels or kind of postprocessing.
+    Raises BundleError when a bundle, or the one that finds the brain or organ for it, is unknown or altered, or when
+    several differ in their inputs, labels or kind of postprocessing.
     """
 
     def __init__(
@@ -65,8 +65,8 @@ class Segmenter:
         self.bundles = load_ensemble(bundle)
         self.bundle = self.bundles[0]
         self.inputs = ensemble_inputs(self.bundles)
-        brain_names = [one.preprocessing["brain"] for one in self.bundles if one.preprocessing.get("brain")]
-        self.brain_bundle = load_bundle(str(brain_names[0])) if brain_names else None
+        self.finder = load_finder(self.bundles)
+        self._organ = "whole image" if self.finder is None else self.finder.segments[0].name.lower()
         self._options = {"device": device, "engine": engine, "threads": threads}
         self._create = lambda of: create_engine(of, engine=engine, device=device, threads=threads)
         self._engines: dict[Path, Engine] = {}
@@ -100,23 +100,29 @@ class Segmenter:
         with run.stage("orient", "Orienting"):
             original = channels.images[channels.main]
             oriented = {name: to_lps(image) for name, image in channels.images.items()}
-        brain = None
-        if any(preprocessor.needs_brain for preprocessor in preprocessors):
-            with run.stage("brain", "Finding the brain"), _naming(channels):
-                brain = self._find_brain(oriented[channels.main], name=channels.names[channels.main])
-        mask = None if brain is None else brain.mask
+        with run.stage("find", f"Finding the {self._organ}"), _naming(channels):
+            seen = focus(
+                oriented,
+                channels.main,
+                bundle=self.bundle,
+                preprocessors=preprocessors,
+                finder=self.finder,
+                engine_of=self._engine_of,
+                name=channels.names[channels.main],
+            )
         answers = []
         for bundle, preprocessor, engine in zip(self.bundles, preprocessors, engines, strict=True):
             with run.stage("preprocess", "Preparing"), _naming(channels):
-                prepared = preprocessor.prepare(oriented, brain=mask)
+                prepared = preprocessor.prepare(seen.images, brain=seen.mask)
             with run.stage("network", f"Segmenting with {engine.name} on {engine.device}"):
                 array = predict_probabilities(engine, prepared.array, tiling=bundle.tiling, advance=run.advance)
             answers.append((prepared, array))
         with run.stage("postprocess", "Finishing"):
             maps = average_maps(prepared.restore(array) for prepared, array in answers)
             del answers, array, prepared
-            labelmap = to_grid_of(postprocess.apply(self.bundle.postprocessing, maps, mask), original)
-            probability = to_grid_of(_join(maps), original) if probabilities else None
+            labels = postprocess.apply(self.bundle.postprocessing, maps, seen.mask)
+            labelmap = to_grid_of(seen.uncut(labels), original)
+            probability = to_grid_of(seen.uncut(_join(maps)), original) if probabilities else None
         with run.stage("measure", "Measuring"):
             comparison = None if truth is None else self._compare(labelmap, truth, channels)
             agreements = {} if comparison is None else agreements_by_name(labelmap, comparison, self.bundle)
@@ -139,9 +145,9 @@ class Segmenter:
             timings_s=run.finish(),
             provenance=build_provenance(
                 bundles=self.bundles,
-                brain_bundle=self.brain_bundle,
+                finder=self.finder,
                 engine=engines[0],
-                brain=brain,
+                focus=seen,
                 channels=channels,
                 reference_name=None if truth is None else truth.name,
                 options=self._options,
@@ -154,22 +160,6 @@ class Segmenter:
         if bundle.folder not in self._engines:
             self._engines[bundle.folder] = self._create(bundle)
         return self._engines[bundle.folder]
-
-    def _find_brain(self, image: sitk.Image, *, name: str) -> Brain:
-        if self.brain_bundle is None:
-            raise BundleError(f"Model {self.bundle.name} needs a brain mask but names no brain model: reinstall it.")
-        bundle = self.brain_bundle
-        channel = bundle.inputs[0].name
-        preprocessor = build_preprocessor(bundle.preprocessing, [channel])
-
-        def probability_of(volume: sitk.Image) -> sitk.Image:
-            prepared = preprocessor.prepare({channel: volume})
-            array = predict_probabilities(
-                self._engine_of(bundle), prepared.array, tiling=bundle.tiling, advance=lambda fraction: None
-            )
-            return prepared.restore(array)[0]
-
-        return find_brain(image, probability_of, name=name)
 
     def _load_reference(self, source: VolumeSource) -> "_Reference":
         image, name = load_reference(source)

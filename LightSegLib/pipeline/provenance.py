@@ -8,10 +8,10 @@ from importlib import metadata
 from typing import Any
 
 import LightSegLib
-from LightSegLib.brain import Brain
 from LightSegLib.bundles import Bundle
 from LightSegLib.engines.base import Engine
 from LightSegLib.pipeline.channels import Channels
+from LightSegLib.pipeline.finding import Focus
 
 __all__ = ["build_provenance", "software_versions"]
 
@@ -19,9 +19,9 @@ __all__ = ["build_provenance", "software_versions"]
 def build_provenance(
     *,
     bundles: Sequence[Bundle],
-    brain_bundle: Bundle | None,
+    finder: Bundle | None,
     engine: Engine,
-    brain: Brain | None,
+    focus: Focus,
     channels: Channels,
     reference_name: str | None,
     options: Mapping[str, Any],
@@ -30,15 +30,19 @@ def build_provenance(
     """Return, ready for JSON, everything needed to tell how a result was made and to make it again.
 
     Of several bundles whose probabilities were averaged, "model" is the first and "further_models" are the others.
+    "finder_model" is the one that found the brain, or the "box" about the organ: voxels (x, y, z) of the image in LPS
+    orientation.
     """
+    brain, box = focus.brain, focus.box
     stripped = None if brain is None else ("skull-stripped" if brain.skull_stripped else "extracted")
     return {
         "model": _describe_bundle(bundles[0]),
         "further_models": [_describe_bundle(bundle) for bundle in bundles[1:]],
-        "brain_model": None if brain_bundle is None else _describe_bundle(brain_bundle),
+        "finder_model": None if finder is None else _describe_bundle(finder),
         "engine": {"name": engine.name, "device": engine.device, "reason": engine.reason},
         "options": dict(options),
         "brain": stripped,
+        "box": None if box is None else {"index": list(box.index), "size": list(box.size)},
         "inputs": {
             channel: {
                 "name": channels.names[channel],

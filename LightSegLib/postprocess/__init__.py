@@ -7,11 +7,12 @@ import SimpleITK as sitk
 
 from LightSegLib.errors import BundleError
 from LightSegLib.postprocess.components import SIZE_TOLERANCE, at_least, drop_small_groups, largest_component
+from LightSegLib.postprocess.organ import clean_organ
 from LightSegLib.postprocess.tumor import argmax_tumor, nested_tumor
 
 __all__ = ["SIZE_TOLERANCE", "apply", "largest_component", "threshold_and_filter"]
 
-CLASSES = {"lesions": 1, "brain": 1, "nested_tumor": 3, "argmax_tumor": 3}
+CLASSES = {"lesions": 1, "brain": 1, "organ": 1, "nested_tumor": 3, "argmax_tumor": 3}
 """How many classes each kind takes."""
 
 
@@ -20,11 +21,11 @@ def apply(
 ) -> sitk.Image:
     """Turn the probabilities of a bundle's classes into a labelmap, as its postprocessing settings say.
 
-    `settings` is {"kind": "lesions", "threshold", "min_lesion_ml"}, {"kind": "brain", "threshold"}, {"kind":
-    "nested_tumor", "thresholds": {"WT", "TC", "ET"}, "min_whole_tumor_ml", "min_share_of_largest", "min_enhancing_ml",
-    "core_reach_mm"} or {"kind": "argmax_tumor"}. `probabilities`: one 3D float image in 0..1 per class, all on one
-    grid; `mask`: uint8 on that grid, outside of which nothing is labeled. Returns uint8 (0 background, else the
-    segments' values) on the same grid.
+    `settings` has a "kind" and what that kind needs: "threshold" and "min_lesion_ml" for "lesions"; "threshold" for
+    "brain"; "threshold", "cleanup", "erode_mm" and "dilate_mm" for "organ"; "thresholds" (of "WT", "TC" and "ET"),
+    "min_whole_tumor_ml", "min_share_of_largest", "min_enhancing_ml" and "core_reach_mm" for "nested_tumor"; nothing
+    for "argmax_tumor". `probabilities`: one 3D float image in 0..1 per class, all on one grid; `mask`: uint8 on that
+    grid, outside of which nothing is labeled. Returns uint8 (0 background, else the segments' values) on the same grid.
     Raises BundleError when the settings are of an unknown kind, incomplete, or do not fit the number of classes.
     """
     kind = settings.get("kind")
@@ -51,6 +52,14 @@ def apply(
         threshold = float(settings["threshold"])
         if kind == "brain":
             return largest_component(at_least(probabilities[0], threshold))
+        if kind == "organ":
+            return clean_organ(
+                probabilities[0],
+                threshold=threshold,
+                cleanup=str(settings["cleanup"]),
+                erode_mm=float(settings["erode_mm"]),
+                dilate_mm=float(settings["dilate_mm"]),
+            )
         return threshold_and_filter(
             probabilities[0], threshold=threshold, min_lesion_ml=float(settings["min_lesion_ml"])
         )

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from LightSegLib.errors import BundleError
 from LightSegLib.preprocess.box import BrainBox
 from LightSegLib.preprocess.box_slices import BrainBoxSlices
+from LightSegLib.preprocess.ct import CTSlices, PreparedCTSlices
 from LightSegLib.preprocess.head import HeadVolume
 from LightSegLib.preprocess.slices import BrainSlices
 from LightSegLib.preprocess.volume import BrainVolume
@@ -20,13 +21,15 @@ __all__ = [
     "BrainBoxSlices",
     "BrainSlices",
     "BrainVolume",
+    "CTSlices",
     "HeadVolume",
     "Prepared",
+    "PreparedCTSlices",
     "Preprocessor",
     "build_preprocessor",
 ]
 
-KINDS = ("brain_box", "brain_box_slices", "brain_slices", "brain_volume", "head_volume")
+KINDS = ("brain_box", "brain_box_slices", "brain_slices", "brain_volume", "ct_slices", "head_volume")
 
 
 class Prepared(Protocol):
@@ -85,6 +88,15 @@ def build_preprocessor(settings: Mapping[str, Any], channels: Sequence[str]) -> 
                 normalization=tuple(settings["normalization"][name] for name in channels),
                 spacing_mm=float(settings["spacing_mm"]),
                 multiple=(int(z), int(y), int(x)),
+            )
+        if kind == "ct_slices":
+            (channel,) = channels
+            height, width = settings["canvas"]
+            return CTSlices(
+                channel=channel,
+                spacing_mm=float(settings["spacing_mm"]),
+                canvas=(int(height), int(width)),
+                neighbor_mm=float(settings["neighbor_mm"]),
             )
         if kind == "head_volume":
             (channel,) = channels

@@ -12,7 +12,7 @@ from LightSegLib import segmenter
 from LightSegLib.bundles import Bundle, InputChannel
 from LightSegLib.cli import compare
 from LightSegLib.errors import BundleError
-from LightSegLib.pipeline import ensemble
+from LightSegLib.pipeline import ensemble, finding
 from LightSegLib.segments import Code, Region, Segment, Terminology
 
 Size = tuple[int, int, int]
@@ -228,7 +228,7 @@ def install_toys(monkeypatch: pytest.MonkeyPatch, *more: Bundle) -> LesionEngine
             return BrainEngine()
         return lesion_engine if bundle.name == "toy" else TumorEngine()
 
-    for module in (segmenter, ensemble, compare):
+    for module in (finding, ensemble, compare):
         monkeypatch.setattr(module, "load_bundle", load)
     monkeypatch.setattr(segmenter, "create_engine", create)
     return lesion_engine

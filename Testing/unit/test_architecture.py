@@ -23,7 +23,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"bundle_metadata", "bundles"}),
     frozenset({"preprocess", "postprocess"}),
     frozenset({"engines"}),
-    frozenset({"brain"}),
+    frozenset({"brain", "organ_box"}),
     frozenset({"pipeline"}),
     frozenset({"segmenter"}),
     frozenset({"report", "report_pictures", "report_slices", "report_template", "doctor"}),

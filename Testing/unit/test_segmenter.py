@@ -96,14 +96,14 @@ def test_cancelling_stops_between_batches(segmenter: Segmenter, engine: LesionEn
 def test_every_stage_is_timed(segmenter: Segmenter) -> None:
     timings = segmenter.segment({"FLAIR": make_head()}).timings_s
     stages = [name for name in timings if name != "total"]
-    assert stages == ["read", "load_model", "orient", "brain", "preprocess", "network", "postprocess", "measure"]
+    assert stages == ["read", "load_model", "orient", "find", "preprocess", "network", "postprocess", "measure"]
     assert sum(timings[stage] for stage in stages) == pytest.approx(timings["total"], abs=0.05)
 
 
 def test_provenance_tells_all_that_is_needed_to_repeat_the_run(segmenter: Segmenter) -> None:
     told = segmenter.segment({"FLAIR": make_head()}, reference=make_lesions()).provenance
     assert told["model"] == {"name": "toy", "version": "0.0.1", "sha256": {"model.xml": "0" * 64}}
-    assert told["brain_model"]["name"] == "toy-brain"
+    assert told["finder_model"]["name"] == "toy-brain"
     assert told["engine"] == {"name": "toy", "device": "cpu", "reason": "the only one in this test"}
     assert told["options"] == {"device": "auto", "engine": "auto", "threads": None}
     assert told["inputs"]["FLAIR"]["size"] == [60, 72, 50]

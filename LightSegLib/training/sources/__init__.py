@@ -8,6 +8,7 @@ from typing import Any
 
 from LightSegLib.errors import RecipeError
 from LightSegLib.training.loader import Source
+from LightSegLib.training.sources.ct_slices import build_liver_source
 from LightSegLib.training.sources.heads import build_head_source
 from LightSegLib.training.sources.slices import build_slice_source
 from LightSegLib.training.sources.tumors import build_tumor_slices, build_tumor_source
@@ -17,6 +18,7 @@ __all__ = ["build_source"]
 
 SOURCES: dict[str, Callable[..., Source]] = {
     "brain": build_head_source,
+    "liver_slices": build_liver_source,
     "tumor": build_tumor_source,
     "tumor_slices": build_tumor_slices,
     "wmh": build_slice_source,
@@ -27,8 +29,8 @@ SOURCES: dict[str, Callable[..., Source]] = {
 def build_source(settings: Mapping[str, Any], *, data: Path, cache: Path, seed: int) -> Source:
     """Build the source of batches that a recipe's `[source]` table describes.
 
-    `data` is the folder with `wmh/`, `tumor/` and `labels/`; `cache` keeps generated samples between runs. Generating
-    them takes minutes the first time. Raises RecipeError for an unknown kind or setting.
+    `data` is the folder with `wmh/`, `tumor/`, `liver/` and `labels/`; `cache` keeps generated samples between runs.
+    Generating them takes minutes the first time. Raises RecipeError for an unknown kind or setting.
     """
     kind = settings.get("kind")
     if kind not in SOURCES:

@@ -58,17 +58,24 @@ def _field(rng: np.random.Generator, n: int, channels: int, cells: int, size: to
 
 
 def warp(
-    inputs: Tensor, target: Tensor, rng: np.random.Generator, *, size: tuple[int, int] | None = None
+    inputs: Tensor,
+    target: Tensor,
+    rng: np.random.Generator,
+    *,
+    size: tuple[int, int] | None = None,
+    mirror: bool = True,
+    background: float = BACKGROUND,
 ) -> tuple[Tensor, Tensor]:
-    """Flip left-right, rotate by up to 15 degrees, scale by 0.85-1.18 per axis, shear, shift, bend.
+    """Mirror left and right, rotate by up to 15 degrees, scale by 0.85-1.18 per axis, shear, shift, bend.
 
-    `inputs` (n, c, y, x) and `target` (n, k, y, x) move alike. `size` (y, x) cuts out the middle (default: all).
+    `inputs` (n, c, y, x) and `target` (n, k, y, x) move alike; beyond them there is `background` and no target.
+    `size` (y, x) cuts out the middle (default: all).
     """
     n, whole = len(inputs), inputs.shape[2:]
     size = size or (whole[0], whole[1])
     angle = np.deg2rad(rng.normal(0, 6, n).clip(-15, 15))
     zoom = np.exp(rng.uniform(-0.16, 0.16, (n, 2)))
-    flip = rng.choice([-1.0, 1.0], n)
+    flip = rng.choice([-1.0, 1.0], n) if mirror else np.ones(n)
     aspect = whole[1] / whole[0]
     theta = np.zeros((n, 2, 3), np.float32)  # rows (x, y) in -1..1
     theta[:, 0, 0] = np.cos(angle) * zoom[:, 0] * flip
@@ -79,10 +86,10 @@ def warp(
     theta[:, :, 2] = rng.uniform(-0.06, 0.06, (n, 2))
     grid = F.affine_grid(torch.from_numpy(theta), [n, 1, *size], align_corners=False)
     bend = _field(rng, n, 2, 6, torch.Size(size)).permute(0, 2, 3, 1) * _per_slice(rng, n, 0, 0.012)
-    stacked = torch.cat([inputs - BACKGROUND, target], dim=1)
+    stacked = torch.cat([inputs - background, target], dim=1)
     warped = F.grid_sample(stacked, grid + bend, mode="bilinear", align_corners=False)
     channels = inputs.shape[1]
-    return warped[:, :channels] + BACKGROUND, warped[:, channels:]
+    return warped[:, :channels] + background, warped[:, channels:]
 
 
 def mix_lesions(inputs: Tensor, target: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

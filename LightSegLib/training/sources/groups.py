@@ -28,21 +28,22 @@ def fill_groups(
     synthetic: Maker,
     real: Callable[[Case], Maker],
 ) -> dict[str, list[Path]]:
-    """Return the pool items of each group: "synthetic", and the centers of the real cases.
+    """Return the pool items of each group: "synthetic", and the patients or centers of the real cases.
 
-    `settings`: `synthetic` (number of generated patients), `shares` (weight of "synthetic" and of each center; 0
-    leaves a group out), and what `cases.left_out` knows. Real cases are those of the train split of the folder `cases`
-    that are not left out. `kind` names the pools' folders; `synthetic` makes the items of generated patients,
-    `real(case)` the one of a case.
+    `settings`: `synthetic` (number of generated patients), `shares` (weight of "synthetic" and of each center, or of
+    each patient who has several cases; 0 leaves a group out), and what `cases.left_out` knows. Real cases are those of
+    the train split of the folder `cases` that are not left out. `kind` names the pools' folders; `synthetic` makes the
+    items of generated patients, `real(case)` the one of a case.
     """
     shares = settings["shares"]
     groups: dict[str, list[Path]] = {}
     if shares.get("synthetic"):
         groups["synthetic"] = fill_pool(cache / f"synthetic-{kind}", count=int(settings["synthetic"]), make=synthetic)
     for case in _train_cases(cases, settings):
-        if shares.get(case.center):
+        group = case.patient if case.patient in shares else case.center
+        if shares.get(group):
             (path,) = fill_pool(cache / f"real-{kind}" / case.name, count=1, make=real(case))
-            groups.setdefault(case.center, []).append(path)
+            groups.setdefault(group, []).append(path)
     if not groups:
         raise RecipeError("[source] leaves nothing to train on: check shares and what is left out")
     return groups

@@ -41,12 +41,12 @@ class CTLibrary:
             raise FileNotFoundError(f"no s*_labels.nii.gz in {folder}")
         self._bodies = [load_body(path, folder / "totalsegmentator_labels.json") for path in paths]
 
-    def case(self, rng: np.random.Generator) -> CTCase:
-        """Draw a scan of the whole trunk or of a part of it."""
+    def case(self, rng: np.random.Generator, *, whole: bool = False) -> CTCase:
+        """Draw a scan of the whole trunk or of a part of it; with `whole`, never of a part, and not clipped."""
         body = deform_body(self._bodies[rng.integers(len(self._bodies))], rng)
-        body = dress(_part(body, rng), rng)
+        body = dress(body if whole else _part(body, rng), rng)
         image = scan_ct(paint_ct(body, rng), rng)
-        if rng.random() < CLIPPED:
+        if not whole and rng.random() < CLIPPED:
             image = image.clip(*WINDOW)
         liver = (body.organs == Organ.LIVER).astype(np.uint8)
         spacing = (SPACING_MM, SPACING_MM, SPACING_MM)
