@@ -20,8 +20,9 @@ DATA = Path("../shared/data")
 DESCRIPTION = """\
 Segment the cases that DATA/cases.json lists, and score them against their references. Prints the table of the model
 card; means carry 95 % bootstrap intervals over patients. Tumor models are scored by whole tumor, core and enhancing
-tumor. Beside lesion and tumor models stand two plain thresholds on FLAIR: the best possible one for each case, and a
-fixed one chosen on the train cases of other patients, or of other folds where there are folds."""
+tumor, liver models by patient, without an interval. Beside lesion and tumor models stand two plain thresholds on
+FLAIR, beside liver models two windows of Hounsfield units: the best possible one for each case, and a fixed one chosen
+on the train cases of other patients, or of other folds where there are folds."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -43,7 +44,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="folder of a training run; several, such as one per fold, are scored together with --split left-out",
     )
     parser.add_argument(
-        "--data", type=Path, help="folder with cases.json (default: ../shared/data/wmh, or tumor for a tumor model)"
+        "--data",
+        type=Path,
+        help="folder with cases.json (default: wmh, tumor or liver in ../shared/data, by the model's task)",
     )
     parser.add_argument(
         "--split",
@@ -53,7 +56,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--cases", metavar="A,B", help="exactly these cases")
     parser.add_argument(
-        "--reference", help="reference file of a case, without .nii.gz (default: lesion, or seg for a tumor model)"
+        "--reference", help="reference file of a case, without .nii.gz (default: lesion, seg or liver, by the task)"
     )
     parser.add_argument("--also", metavar="NAME", help="a second reference, reported beside the first")
     parser.add_argument(
@@ -91,6 +94,7 @@ def _of_left_out(options: argparse.Namespace) -> bool:
 def _evaluate(options: argparse.Namespace, bundles: Mapping[str, Bundle]) -> int:
     from LightSegLib.training.cases import read_cases, select_cases
     from LightSegLib.training.scoring.evaluate import evaluate_cases, markdown_table, summarize, write_scores
+    from LightSegLib.training.scoring.evaluate_organs import patient_means
     from LightSegLib.training.scoring.evaluate_tasks import task_of
     from LightSegLib.training.scoring.out_of_fold import left_out_by_run
 
@@ -122,12 +126,13 @@ def _evaluate(options: argparse.Namespace, bundles: Mapping[str, Bundle]) -> int
             evaluate=task.evaluate,
         )
     baselines = {}
-    if not options.no_baseline and task.baselines is not None and "FLAIR" in inputs:
+    if not options.no_baseline and task.baselines is not None and task.baseline_input in inputs:
         baselines = task.baselines(cases, chosen_on=select_cases(known, split="train"), reference=reference)
     rows = [task.row(score, baselines.get(score.case.name)) for score in scores]
-    intervals = summarize(rows)
+    counted = patient_means(rows) if task.by_patient else rows
+    intervals = summarize(counted)
     worst = _worst_thirds(rows, task.worst)
-    table = markdown_table(rows, intervals, also=options.also, columns=task.columns)
+    table = markdown_table(rows, intervals, also=options.also, columns=task.columns, patients=task.by_patient)
     for column, third in worst.items():
         table += f"\n\nworst third by {column}: {third['mean']:.3f} ({', '.join(third['cases'])})"
     body = {

@@ -141,16 +141,22 @@ def markdown_table(
     *,
     also: str | None = None,
     columns: Sequence[tuple[str, str, str]] = CARD_COLUMNS,
+    patients: bool = False,
 ) -> str:
     """Return the table of a model card: one line per case, then means and 95 % intervals; "-" where undefined.
 
-    `columns`: key of a row, title and number format; those that no row has are left out.
+    `columns`: key of a row, title and number format; those that no row has are left out. With `patients`, the summary
+    is that of a few patients: their number is told, and no interval.
     """
     columns = [(key, title.format(also=also), form) for key, title, form in columns if key in summary]
     lines = [["case", *(title for _, title, _ in columns)], ["---", *("---:" for _ in columns)]]
     for row in rows:
         lines.append([row["case"], *(_number(row.get(key), form) for key, _, form in columns)])
     means = [f"**{_number(summary[key].mean, form)}**" for key, _, form in columns]
+    if patients:
+        count = len({row["patient"] for row in rows})
+        lines.append([f"**mean of {count} patients**", *means])
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
     lines.append([f"**mean of {len(rows)}**", *means])
     ranges = [f"{_number(summary[key].low, form)} to {_number(summary[key].high, form)}" for key, _, form in columns]
     lines.append(["95 % interval", *ranges])

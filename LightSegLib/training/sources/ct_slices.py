@@ -149,6 +149,7 @@ def build_liver_source(settings: Mapping[str, Any], *, data: Path, cache: Path, 
     Settings: `card` (whose preprocessing is used), `batch`, `about_liver` (share of the slices that lie where the
     finder's box would) and those of `fill_groups`.
     """
+    about_liver, batch = float(settings["about_liver"]), int(settings["batch"])
     preprocessor = card_preprocessor(
         settings["card"], CTSlices, needed="slices of CT, which [source] kind 'liver_slices' needs"
     )
@@ -169,9 +170,9 @@ def build_liver_source(settings: Mapping[str, Any], *, data: Path, cache: Path, 
     return LiverSlices(
         {name: [_load(path, factor) for path in items] for name, items in paths.items()},
         settings["shares"],
-        batch=int(settings["batch"]),
+        batch=batch,
         preprocessor=preprocessor,
-        about_liver=float(settings["about_liver"]),
+        about_liver=about_liver,
         seed=seed,
     )
 
