@@ -1,4 +1,4 @@
-"""Crops and slices with tumors: repeatable, nested, drawn around every part, mixed and augmented within range."""
+"""Slices with tumors: repeatable, nested, drawn around every part, mixed and augmented within range."""
 
 import json
 from dataclasses import replace
@@ -14,9 +14,7 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install
 
 from LightSegLib.errors import RecipeError  # noqa: E402
 from LightSegLib.preprocess.box import HIGHEST, BrainBox  # noqa: E402
-from LightSegLib.preprocess.box_slices import BrainBoxSlices  # noqa: E402
 from LightSegLib.preprocess.brain_images import BACKGROUND, LOWEST  # noqa: E402
-from LightSegLib.training.bundle_card import card_preprocessor  # noqa: E402
 from LightSegLib.training.cases import left_out, read_cases  # noqa: E402
 from LightSegLib.training.sources import build_source  # noqa: E402
 from LightSegLib.training.sources import tumors as tumors_module  # noqa: E402
@@ -29,11 +27,11 @@ from LightSegLib.training.sources.augment_tumors import (  # noqa: E402
 )
 from LightSegLib.training.sources.encoding import STEP  # noqa: E402
 from LightSegLib.training.sources.tumor_packing import labels_of, pack, unpack  # noqa: E402
-from LightSegLib.training.sources.tumors import TumorCrops, TumorSlices  # noqa: E402
+from LightSegLib.training.sources.tumors import TumorSlices  # noqa: E402
 
 CHANNELS = ("T1", "T1ce", "T2", "FLAIR")
-BOX = card_preprocessor("tumor-pocket", BrainBox, needed="boxes")
-CROP = (16, 32, 32)
+BOX = BrainBox(CHANNELS, 2.0, multiple=(16, 16, 16))
+CANVAS = (32, 40)
 BRAIN = 110
 
 
@@ -50,8 +48,8 @@ def packed_volume(*, shape: tuple[int, int, int] = (24, 60, 50), tumor: bool = T
     return packed
 
 
-def crops_of(*volumes: np.ndarray, seed: int = 1, batch: int = 4, missing: float = 0.1) -> TumorCrops:
-    return TumorCrops({"a": volumes}, {"a": 1}, batch=batch, crop=CROP, missing=missing, seed=seed)
+def slices_of(*volumes: np.ndarray, seed: int = 1, batch: int = 4, missing: float = 0.1) -> TumorSlices:
+    return TumorSlices({"a": volumes}, {"a": 1}, batch=batch, canvas=CANVAS, missing=missing, seed=seed)
 
 
 def unchanged(inputs, target, rng, *, size, missing):
@@ -63,19 +61,19 @@ def whole(count: int = 4, **settings) -> tuple:
 
 
 def test_a_batch_depends_on_its_seed_and_number_alone():
-    source, other = crops_of(packed_volume()), crops_of(packed_volume())
+    source, other = slices_of(packed_volume()), slices_of(packed_volume())
     other.batch(0)
     for one, same in zip(source.batch(3), other.batch(3), strict=True):
         assert np.array_equal(one, same)
     assert not np.array_equal(source.batch(3)[0], source.batch(4)[0])
-    assert not np.array_equal(source.batch(3)[0], crops_of(packed_volume(), seed=2).batch(3)[0])
+    assert not np.array_equal(source.batch(3)[0], slices_of(packed_volume(), seed=2).batch(3)[0])
 
 
-def test_a_batch_is_float32_crops_within_the_range_and_nested_targets():
+def test_a_batch_is_float32_slices_within_the_range_and_nested_targets():
     for index in range(3):
-        x, y = crops_of(packed_volume()).batch(index)
+        x, y = slices_of(packed_volume()).batch(index)
         assert x.dtype == y.dtype == np.float32
-        assert x.shape == (4, 4, *CROP) and y.shape == (4, 3, *CROP)
+        assert x.shape == (4, 4, *CANVAS) and y.shape == (4, 3, *CANVAS)
         assert x.min() >= LOWEST and x.max() <= HIGHEST and y.min() >= 0 and y.max() <= 1
         assert (y[:, 0] >= y[:, 1] - 1e-5).all() and (y[:, 1] >= y[:, 2] - 1e-5).all()
 
@@ -125,30 +123,21 @@ def test_a_case_is_packed_as_inference_prepares_it(rng, spacing, most):
     assert ml[1] == ml[2] == pytest.approx(expected[1], rel=0.12)
 
 
-def test_crops_are_drawn_around_every_part_of_the_tumor(monkeypatch):
+def test_slices_are_drawn_around_every_part_of_the_tumor(monkeypatch):
     monkeypatch.setattr(tumors_module, "augment_tumors", unchanged)
-    far = np.concatenate([packed_volume(), *[packed_volume(tumor=False)] * 6], axis=1)
-    source = crops_of(far)
-    found = np.concatenate([source.batch(index)[1].any(axis=(2, 3, 4)) for index in range(40)])
+    far = np.concatenate([packed_volume(), *[packed_volume(tumor=False)] * 6], axis=1)  # a slice of 24 * 7
+    source = slices_of(far)
+    found = np.concatenate([source.batch(index)[1].any(axis=(2, 3)) for index in range(40)])
     assert 0.7 < found[:, 0].mean() < 0.92  # three of four, and some of the others by chance
     assert found[:, 2].mean() > 0.5
 
 
-def test_a_crop_beyond_the_volume_is_background_and_a_patient_without_tumor_gives_crops_of_brain(monkeypatch):
+def test_a_slice_beyond_the_volume_is_background_and_a_patient_without_tumor_gives_slices_of_brain(monkeypatch):
     monkeypatch.setattr(tumors_module, "augment_tumors", unchanged)
-    x, y = crops_of(packed_volume(shape=(10, 60, 50), tumor=False)).batch(0)
-    empty = (x == BACKGROUND).all(axis=(1, 3, 4))
-    assert (empty.sum(axis=1) >= 6).all() and not empty.all(axis=1).any()
+    x, y = slices_of(packed_volume(shape=(10, 20, 50), tumor=False)).batch(0)
+    empty = (x == BACKGROUND).all(axis=(1, 3))
+    assert (empty.sum(axis=1) >= CANVAS[0] - 20).all() and not empty.all(axis=1).any()
     assert not y.any()
-
-
-def test_slices_have_no_depth_and_the_whole_canvas():
-    canvas = packed_volume()
-    source = TumorSlices({"a": [canvas]}, {"a": 1}, batch=3, crop=(1, 60, 50), missing=0.0, seed=1)
-    x, y = source.batch(0)
-    assert x.shape == (3, 4, 60, 50) and y.shape == (3, 3, 60, 50)
-    assert (x > BACKGROUND).any(axis=(1, 2, 3)).all()
-    assert any(source.batch(index)[1][:, 2].any() for index in range(5))
 
 
 def test_a_tumor_moves_with_its_image():
@@ -246,30 +235,16 @@ def test_the_source_of_a_recipe_makes_its_pools_without_the_fold_left_out(tmp_pa
 
     monkeypatch.setattr("LightSegLib.training.sources.groups.fill_pool", fill_here)
     settings = {
-        "kind": "tumor", "card": "tumor-pocket", "batch": 2, "crop": [16, 16, 16], "synthetic": 1,
+        "kind": "tumor_slices", "card": "tumor-pocket", "batch": 2, "synthetic": 1,
         "shares": {"synthetic": 0.5, "glioma": 0.5}, "missing": 0.1, "leave_out_fold": 1,
     }  # fmt: skip
     source = build_source(settings, data=tmp_path / "data", cache=tmp_path / "cache", seed=1)
     assert used == ["synthetic-tumor-2mm", "glioma_00"]
     x, y = source.batch(0)
-    assert x.shape == (2, 4, 16, 16, 16) and y.shape == (2, 3, 16, 16, 16)
-    slices = build_source(
-        {**settings, "kind": "tumor_slices", "card": "tumor-acu"},
-        data=tmp_path / "data",
-        cache=tmp_path / "cache",
-        seed=1,
-    )
-    assert used[2:] == used[:2]
-    x, y = slices.batch(0)
     assert x.shape == (2, 4, 112, 96) and y.shape == (2, 3, 112, 96)
 
 
 def test_a_card_that_does_not_prepare_what_the_kind_needs_is_refused(tmp_path):
-    settings = {"kind": "tumor", "card": "wmh-acu", "batch": 1, "crop": CROP, "synthetic": 1, "shares": {}}
-    with pytest.raises(RecipeError, match="card 'wmh-acu' does not prepare the brain's box"):
+    settings = {"kind": "tumor_slices", "card": "wmh-acu", "batch": 1, "synthetic": 1, "shares": {}}
+    with pytest.raises(RecipeError, match="card 'wmh-acu' does not prepare slices of the brain's box"):
         build_source(settings, data=tmp_path, cache=tmp_path, seed=0)
-    with pytest.raises(RecipeError, match="card 'tumor-pocket' does not prepare slices of the brain's box"):
-        build_source(
-            {**settings, "kind": "tumor_slices", "card": "tumor-pocket"}, data=tmp_path, cache=tmp_path, seed=0
-        )
-    assert isinstance(BOX, BrainBox) and not isinstance(BOX, BrainBoxSlices)

@@ -11,7 +11,7 @@ from LightSegLib.training.loader import Source
 from LightSegLib.training.sources.ct_slices import build_liver_source
 from LightSegLib.training.sources.heads import build_head_source
 from LightSegLib.training.sources.slices import build_slice_source
-from LightSegLib.training.sources.tumors import build_tumor_slices, build_tumor_source
+from LightSegLib.training.sources.tumors import build_tumor_slices
 from LightSegLib.training.sources.volumes import build_volume_source
 
 __all__ = ["build_source"]
@@ -19,7 +19,6 @@ __all__ = ["build_source"]
 SOURCES: dict[str, Callable[..., Source]] = {
     "brain": build_head_source,
     "liver_slices": build_liver_source,
-    "tumor": build_tumor_source,
     "tumor_slices": build_tumor_slices,
     "wmh": build_slice_source,
     "wmh_volumes": build_volume_source,

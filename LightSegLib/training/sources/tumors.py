@@ -1,4 +1,4 @@
-"""Crops and slices of real and synthetic tumors on four MR contrasts, as inference prepares them."""
+"""Slices of real and synthetic tumors on four MR contrasts, as inference prepares them."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from LightSegLib.training.sources.tumor_packing import unpack as unpack_tumors
 from LightSegLib.training.synthesis import TumorLibrary
 from LightSegLib.volumes import read_labelmap, read_volume, to_lps
 
-__all__ = ["TumorCrops", "TumorSlices", "build_tumor_slices", "build_tumor_source"]
+__all__ = ["TumorSlices", "build_tumor_slices"]
 
 Shape = tuple[int, int, int]
-# What a crop is drawn around: any voxel of the brain, edema, core, enhancing tumor; what is not there counts as any.
+# What a slice is drawn around: any voxel of the brain, edema, core, enhancing tumor; what is not there counts as any.
 AROUND = {"brain": 0.25, 2: 0.25, 1: 0.25, 3: 0.25}
-# How much larger than its result a crop is, so that turning it brings in no border that is not there.
+# How much larger than its result a slice is cut, so that turning it brings in no border that is not there.
 MARGIN = 1.15
 # Voxels along an axis that a synthetic patient keeps: the brain at 2 mm, 3 megabytes.
 MOST = 96
-BOX_MULTIPLE = (16, 16, 16)  # that of the 3D networks' cards, so that all share one pool
-VOXELS_REMEMBERED = 4000  # of each kind in AROUND, as middles of crops
+BOX_MULTIPLE = (16, 16, 16)  # leaves room around the brain, more than the margin at inference
+VOXELS_REMEMBERED = 4000  # of each kind in AROUND
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ class _RealMaker:
         return {"volume": pack(self.preprocessor, images, brain=brain, labels=labels)}
 
 
-class TumorCrops:
-    """Augmented crops: input (n, 4, z, y, x) normalized, target (n, 3, z, y, x) in 0..1: WT, TC and ET.
+class TumorSlices:
+    """Augmented axial slices: input (n, 4, y, x) normalized, target (n, 3, y, x) in 0..1: WT, TC and ET.
 
-    A crop comes from a group (synthesis, or a center of real cases) drawn by the groups' shares, then from a patient
+    A slice comes from a group (synthesis, or a center of real cases) drawn by the groups' shares, then from a patient
     of the group, all alike, and lies around a voxel of what AROUND says.
     """
 
@@ -76,7 +76,7 @@ class TumorCrops:
         shares: Mapping[str, float],
         *,
         batch: int,
-        crop: Shape,
+        canvas: tuple[int, int],
         missing: float,
         seed: int,
     ) -> None:
@@ -86,27 +86,18 @@ class TumorCrops:
         """
         self._groups = [[_Volume(volume) for volume in patients] for patients in groups.values()]
         self._shares = normalized_shares(shares, groups)
-        self._batch, self._crop, self._missing, self._seed = batch, crop, missing, seed
+        self._batch, self._canvas, self._missing, self._seed = batch, canvas, missing, seed
 
     def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `index`: it depends on the seed and the index alone."""
         rng = np.random.default_rng([self._seed, index])
-        z, y, x = self._crop
-        larger = (1 if z == 1 else round(z * MARGIN), round(y * MARGIN), round(x * MARGIN))
+        y, x = self._canvas
+        larger = (1, round(y * MARGIN), round(x * MARGIN))
         patients = draw_patients(self._groups, self._shares, self._batch, rng)
-        crops = [patient.draw(larger, rng) for patient in patients]
-        inputs, target = unpack_tumors(torch.from_numpy(np.stack(crops)))
-        inputs, target = augment_tumors(inputs, target, rng, size=self._crop, missing=self._missing)
-        return inputs.numpy(), target.numpy()
-
-
-class TumorSlices(TumorCrops):
-    """Augmented axial slices: input (n, 4, y, x) normalized, target (n, 3, y, x); drawn as `TumorCrops` draws."""
-
-    def batch(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return batch `index`: it depends on the seed and the index alone."""
-        inputs, target = super().batch(index)
-        return inputs[:, :, 0], target[:, :, 0]
+        cut = [patient.draw(larger, rng) for patient in patients]
+        inputs, target = unpack_tumors(torch.from_numpy(np.stack(cut)))
+        inputs, target = augment_tumors(inputs, target, rng, size=(1, y, x), missing=self._missing)
+        return inputs[:, :, 0].numpy(), target[:, :, 0].numpy()
 
 
 class _Volume:
@@ -142,50 +133,31 @@ def _start(middle: int, length: int, size: int, rng: np.random.Generator) -> int
     return min(max(start, 0), size - length)
 
 
-def build_tumor_source(settings: Mapping[str, Any], *, data: Path, cache: Path, seed: int) -> TumorCrops:
-    """Build the source of kind "tumor".
-
-    Settings: `card` (whose preprocessing is used), `batch`, `crop` in voxels (z, y, x), `missing` (probability of each
-    channel to be left out), and those of `fill_groups`.
-    """
-    needed = "the brain's box, which [source] kind 'tumor' needs"
-    preprocessor = card_preprocessor(settings["card"], BrainBox, needed=needed)
-    z, y, x = settings["crop"]
-    groups = _groups(settings, preprocessor, data=data, cache=cache)
-    crop = (int(z), int(y), int(x))
-    return TumorCrops(groups, settings["shares"], crop=crop, seed=seed, **_common(settings))
-
-
 def build_tumor_slices(settings: Mapping[str, Any], *, data: Path, cache: Path, seed: int) -> TumorSlices:
-    """Build the source of kind "tumor_slices": settings of kind "tumor", without `crop`.
+    """Build the source of kind "tumor_slices".
 
-    The slices are those of the volumes that 3D networks see, around whose brains the card's canvas lies, as it does
-    when they are used.
+    Settings: `card` (whose preprocessing is used), `batch`, `missing` (probability of each channel to be left out),
+    and those of `fill_groups`.
     """
     needed = "slices of the brain's box, which [source] kind 'tumor_slices' needs"
     slices = card_preprocessor(settings["card"], BrainBoxSlices, needed=needed)
-    y, x = slices.canvas
     box = BrainBox(slices.channels, slices.spacing_mm, multiple=BOX_MULTIPLE)
-    groups = _groups(settings, box, data=data, cache=cache)
-    return TumorSlices(groups, settings["shares"], crop=(1, y, x), seed=seed, **_common(settings))
-
-
-def _common(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {"batch": int(settings["batch"]), "missing": float(settings["missing"])}
-
-
-def _groups(
-    settings: Mapping[str, Any], preprocessor: BrainBox, *, data: Path, cache: Path
-) -> dict[str, list[np.ndarray]]:
     paths = fill_groups(
         settings,
         cases=data / "tumor",
         cache=cache,
-        kind=f"tumor-{preprocessor.spacing_mm:g}mm",
-        synthetic=_SyntheticMaker(data / "labels", 0, preprocessor),
-        real=lambda case: _RealMaker(case, preprocessor),
+        kind=f"tumor-{box.spacing_mm:g}mm",
+        synthetic=_SyntheticMaker(data / "labels", 0, box),
+        real=lambda case: _RealMaker(case, box),
     )
-    return {name: [_load(path) for path in items] for name, items in paths.items()}
+    return TumorSlices(
+        {name: [_load(path) for path in items] for name, items in paths.items()},
+        settings["shares"],
+        batch=int(settings["batch"]),
+        canvas=slices.canvas,
+        missing=float(settings["missing"]),
+        seed=seed,
+    )
 
 
 def _load(path: Path) -> np.ndarray:
