@@ -7,6 +7,9 @@ acu: ACU-Net (Ding et al., 2021). low_rank: Res-U-Net of low-rank convolutions (
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from torch import nn
 
 from LightSegLib.networks.acu import ACUNet
@@ -26,7 +29,7 @@ from LightSegLib.networks.summary import NetworkSummary, summary
 
 __all__ = ["NETWORKS", "NetworkSummary", "ProbabilityEnsemble", "build_network", "summary"]
 
-NETWORKS: dict[str, type[nn.Module]] = {
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "acu": ACUNet,
     "low_rank_res_unet": LowRankResUNet,
     "pocket_classifier": PocketClassifier,
@@ -35,6 +38,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "pocket_nnunet": PocketNNUNet,
     "pocket_resnet": PocketResNet,
     "pocket_unet": PocketUNet,
+    "res_unet": partial(LowRankResUNet, alpha=None),
     "sat_tiramisu": SATTiramisu,
     "sat_unet": SATUNet,
     "sat_vnet": SATVNet,

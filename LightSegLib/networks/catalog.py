@@ -47,7 +47,7 @@ CATALOG = (
     CatalogEntry("nnU-Net, pocket", "pocket_nnunet", VOLUME),
     CatalogEntry("Encoder classifier, full", "pocket_classifier", SLICE, FULL),
     CatalogEntry("Encoder classifier, pocket", "pocket_classifier", SLICE),
-    CatalogEntry("Res-U-Net, F = 60", "low_rank_res_unet", MRI, {"alpha": None}),
+    CatalogEntry("Res-U-Net, F = 60", "res_unet", MRI),
     CatalogEntry("Low-rank Res-U-Net, F = 60, alpha = 0.5", "low_rank_res_unet", MRI),
     CatalogEntry("U-Net of the SD-UNet paper", "unet", SLICE),
     CatalogEntry("SD-UNet", "sd_unet", SLICE),

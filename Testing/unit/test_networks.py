@@ -32,6 +32,7 @@ SMALL: dict[str, dict[str, object]] = {
     "pocket_nnunet": POCKET,
     "pocket_resnet": POCKET,
     "pocket_unet": POCKET,
+    "res_unet": POCKET,
     "sat_tiramisu": {"width": 8, "depth": 2, "growth": 4, "layers": 2},
     "sat_unet": POCKET,
     "sat_vnet": POCKET,
