@@ -40,15 +40,16 @@ def find_box(
     image: sitk.Image,
     probability: sitk.Image,
     *,
-    margin_mm: float,
+    margin_mm: Sequence[float],
     least_mm: Sequence[float],
     organ: str,
     name: str = "the image",
 ) -> OrganBox:
     """Return the box about an organ in an image, by the probability of the organ on a coarser grid of the same axes.
 
-    The box has `margin_mm` on each side of the largest connected part with a probability of at least a half, and is
-    at least `least_mm` (x, y) wide where the image is; `organ` and `name` are what the message calls organ and image.
+    The box has `margin_mm` (x, y, z) on both sides of the largest connected part with a probability of at least a
+    half, and is at least `least_mm` (x, y) wide where the image is; `organ` and `name` are what the message calls organ
+    and image.
     Raises InputError when there is no part of plausible size.
     """
     found = largest_component(at_least(probability, PROBABILITY))
@@ -67,10 +68,10 @@ def find_box(
         for corner in (np.array(box[:3]) - 0.5, np.array(box[:3]) + np.array(box[3:]) - 0.5)
     ]
     index, size = [], []
-    for low, high, spacing, voxels, least in zip(
-        *corners, image.GetSpacing(), image.GetSize(), (*least_mm, 0.0), strict=True
+    for low, high, margin, least, spacing, voxels in zip(
+        *corners, margin_mm, (*least_mm, 0.0), image.GetSpacing(), image.GetSize(), strict=True
     ):
-        half = max((high - low) / 2 + margin_mm / spacing, least / spacing / 2)
+        half = max((high - low) / 2 + margin / spacing, least / spacing / 2)
         start = int(np.clip(round((low + high) / 2 - half + 0.5), 0, voxels - 1))
         stop = int(np.clip(round((low + high) / 2 + half + 0.5), start + 1, voxels))
         index.append(start)

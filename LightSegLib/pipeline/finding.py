@@ -85,7 +85,7 @@ def focus(
     found = find_box(
         image,
         prepared.maps(array)[0],
-        margin_mm=float(box["margin_mm"]),
+        margin_mm=[float(margin) for margin in box["margin_mm"]],
         least_mm=[max(lengths) for lengths in zip(*least, strict=True)] or (0.0, 0.0),
         organ=finder.segments[0].name.lower(),
         name=name,

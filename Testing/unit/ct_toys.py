@@ -58,7 +58,7 @@ def make_liver_bundle(name: str = "toy-liver", **changes: object) -> Bundle:
             "spacing_mm": 2.0,
             "canvas": [64, 80],
             "neighbor_mm": 4.0,
-            "box": {"model": "toy-finder", "margin_mm": 15.0},
+            "box": {"model": "toy-finder", "margin_mm": [10.0, 10.0, 15.0]},
         },
         "postprocessing": {
             "kind": "organ",

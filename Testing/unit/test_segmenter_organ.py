@@ -94,15 +94,15 @@ def test_the_box_has_its_margin_and_its_least_width_but_stays_in_the_image() -> 
     coarse = sitk.GetImageFromArray(probability)
     coarse.SetSpacing((4.0, 4.0, 4.0))
     coarse.SetOrigin((1.5, 1.5, 1.5))
-    box = find_box(image, coarse, margin_mm=5, least_mm=(60, 20), organ="liver")
-    assert box.index == (10, 35, 35) and box.size == (60, 50, 50)
-    wide = find_box(image, coarse, margin_mm=90, least_mm=(0, 0), organ="liver")
+    box = find_box(image, coarse, margin_mm=(5, 5, 10), least_mm=(60, 20), organ="liver")
+    assert box.index == (10, 35, 30) and box.size == (60, 50, 60)
+    wide = find_box(image, coarse, margin_mm=(90, 90, 90), least_mm=(0, 0), organ="liver")
     assert wide.index == (0, 0, 0) and wide.size == (100, 100, 100)
 
 
 def test_a_finder_that_gives_no_box_is_refused(monkeypatch) -> None:
     bundle = make_liver_bundle()
-    wrong = {**bundle.preprocessing, "box": {"model": "toy-brain", "margin_mm": 15.0}}
+    wrong = {**bundle.preprocessing, "box": {"model": "toy-brain", "margin_mm": [15.0] * 3}}
     segmenter = Segmenter(make_liver_bundle(preprocessing=wrong))
     segmenter._create = lambda of: FlatEngine()
     with pytest.raises(BundleError, match="toy-brain cannot find a box for model toy-liver"):

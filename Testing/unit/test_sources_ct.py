@@ -72,7 +72,7 @@ def test_slices_about_the_liver_lie_within_the_finders_margin_and_center_on_it(p
     source = slices_of(packed(), about_liver=1.0, batch=300)
     inputs, target = source.batch(0)
     levels = levels_of(inputs[:, 1])
-    assert levels.min() >= 30 - 12 and levels.max() <= 39 + 12 and len(set(levels.tolist())) > 15
+    assert levels.min() >= 30 - 20 and levels.max() <= 39 + 20 and len(set(levels.tolist())) > 15
     filled = target[target.any(axis=(1, 2, 3))]
     assert len(filled) > 15
     places = np.array([[axis.mean() for axis in np.nonzero(one[0])] for one in filled])

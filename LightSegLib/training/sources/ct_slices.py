@@ -29,7 +29,7 @@ STEP = (HIGHEST - AIR) / 255
 # How much larger than its result a slice is cut, so that turning it brings in no border that is not there.
 MARGIN = 1.15
 OFF_CENTER_MM = 12.0  # standard deviation of how far the finder's box lies aside
-BEYOND_LIVER_MM = 24.0  # how far above and below the liver the finder's box reaches
+BEYOND_LIVER_MM = 40.0  # how far above and below the liver the finder's box reaches
 
 
 @dataclass(frozen=True)

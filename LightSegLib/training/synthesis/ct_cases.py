@@ -42,8 +42,12 @@ class CTLibrary:
         self._bodies = [load_body(path, folder / "totalsegmentator_labels.json") for path in paths]
 
     def case(self, rng: np.random.Generator, *, whole: bool = False) -> CTCase:
-        """Draw a scan of the whole trunk or of a part of it; with `whole`, never of a part, and not clipped."""
-        body = deform_body(self._bodies[rng.integers(len(self._bodies))], rng)
+        """Draw a scan of the whole trunk or of a part of it.
+
+        With `whole` it is of all of the body that shows most above and below its liver, and not clipped.
+        """
+        chosen = max(self._bodies, key=_around_liver) if whole else self._bodies[rng.integers(len(self._bodies))]
+        body = deform_body(chosen, rng)
         body = dress(body if whole else _part(body, rng), rng)
         image = scan_ct(paint_ct(body, rng), rng)
         if not whole and rng.random() < CLIPPED:
@@ -51,6 +55,12 @@ class CTLibrary:
         liver = (body.organs == Organ.LIVER).astype(np.uint8)
         spacing = (SPACING_MM, SPACING_MM, SPACING_MM)
         return CTCase(image=as_image(image, spacing), liver=as_image(liver, spacing))
+
+
+def _around_liver(body: Body) -> int:
+    """Return how many slices lie above the liver, or below it if these are fewer; 0 without a liver."""
+    liver = np.flatnonzero((body.organs == Organ.LIVER).any(axis=(1, 2)))
+    return min(int(liver[0]), len(body.organs) - 1 - int(liver[-1])) if len(liver) else 0
 
 
 def deform_body(body: Body, rng: np.random.Generator) -> Body:
