@@ -1,6 +1,7 @@
 """Scoring of organs: patients count once, windows of Hounsfield units as baseline, padded cases."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ import SimpleITK as sitk
 
 pytest.importorskip("torch", reason="training needs PyTorch: pip install lightseg[train]")
 
-from LightSegLib.training.cases import read_cases
+from LightSegLib.training.cases import Case, read_cases
 from LightSegLib.training.scoring.evaluate_organs import patient_means
 from LightSegLib.training.scoring.organ_baseline import WINDOWS, window_baselines, window_dice
 from LightSegLib.training.scoring.padded_livers import write_padded
+from LightSegLib.training.scoring.tune_organ import CHOICES, TIE, OrganChoice, best_choice, score_choices
 
 from .ct_toys import make_ct
 from .test_sources_ct import write_cases
@@ -80,3 +82,32 @@ def test_padded_cases_have_their_liver_and_nothing_else(tmp_path, capsys) -> Non
     assert np.count_nonzero(sitk.GetArrayViewFromImage(after["liver"])) == np.count_nonzero(
         sitk.GetArrayViewFromImage(before["liver"])
     )
+
+
+def case_of(name: str, patient: str, fold: int) -> Case:
+    return Case(name, "train", "x", patient, Path(), (), fold)
+
+
+def test_the_choice_has_the_best_mean_over_patients_and_draws_go_to_the_simpler_clean_up() -> None:
+    plain, opened = (
+        CHOICES.index(OrganChoice(0.5, "largest_component")),
+        CHOICES.index(OrganChoice(0.4, "morphological", 3.0, 3.0)),
+    )
+    good = np.full(len(CHOICES), 0.5)
+    good[plain], good[opened] = 0.9, 0.9 + TIE / 2
+    # Three cases of one patient like the opening much better, but they are one patient of four.
+    other = np.full(len(CHOICES), 0.5)
+    other[plain], other[opened] = 0.9, 0.9
+    scores = {case_of(f"a_{n}", "A", 0): good for n in range(3)} | {case_of(p, p, 1): other for p in "BCD"}
+    best, means = best_choice(scores)
+    assert best == CHOICES[plain] and means[plain] == pytest.approx(0.9)
+    other[opened] = 0.93
+    assert best_choice(scores)[0] == CHOICES[opened]
+
+
+def test_every_choice_is_scored_as_it_would_be_applied() -> None:
+    _, mask = make_ct(size=(40, 36, 50), spacing=(4.5, 4.8, 6.0))
+    probability = sitk.Cast(mask, sitk.sitkFloat32) * 0.65
+    scores = dict(zip(CHOICES, score_choices(probability, mask), strict=True))
+    assert scores[OrganChoice(0.5, "none")] == 1 and scores[OrganChoice(0.7, "none")] == 0
+    assert 0.5 < scores[OrganChoice(0.5, "morphological", 3.0, 1.5)] <= 1
