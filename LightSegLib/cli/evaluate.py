@@ -3,7 +3,7 @@
 import argparse
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,14 +34,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     model = parser.add_mutually_exclusive_group(required=True)
-    model.add_argument("--model", metavar="NAME", help="name or folder of a bundle")
+    model.add_argument("--model", metavar="NAME[,NAME]", help="name or folder of a bundle; several are averaged")
     model.add_argument(
         "--run",
         dest="runs",
-        type=Path,
+        type=_run_folders,
         nargs="+",
-        metavar="RUN",
-        help="folder of a training run; several, such as one per fold, are scored together with --split left-out",
+        metavar="RUN[,RUN]",
+        help="folder of a training run; several, such as one per fold, are scored together with --split left-out, and "
+        "those joined by a comma are averaged",
     )
     parser.add_argument(
         "--data",
@@ -72,6 +73,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
+def _run_folders(text: str) -> tuple[Path, ...]:
+    return tuple(Path(part) for part in text.split(","))
+
+
 def run(options: argparse.Namespace) -> int:
     """Evaluate a bundle, a training run, or the runs of a cross-validation."""
     left_out = _of_left_out(options)
@@ -81,9 +86,12 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("several runs are scored on the cases that each left out: add --split left-out")
     with tempfile.TemporaryDirectory(prefix="lightseg-") as folder:
         if options.runs is None:
-            bundles = {options.model: load_bundle(options.model)}
+            bundles = {options.model: [load_bundle(name) for name in options.model.split(",")]}
         else:
-            bundles = {str(path): _bundle_of_run(path, Path(folder) / str(i)) for i, path in enumerate(options.runs)}
+            bundles = {
+                _name(paths): [_bundle_of_run(path, Path(folder) / f"{i}-{path.name}") for path in paths]
+                for i, paths in enumerate(options.runs)
+            }
         return _evaluate(options, bundles)
 
 
@@ -91,33 +99,37 @@ def _of_left_out(options: argparse.Namespace) -> bool:
     return options.cases is None and options.split == "left-out"
 
 
-def _evaluate(options: argparse.Namespace, bundles: Mapping[str, Bundle]) -> int:
+def _name(runs: Sequence[Path]) -> str:
+    return ",".join(map(str, runs))
+
+
+def _evaluate(options: argparse.Namespace, bundles: Mapping[str, Sequence[Bundle]]) -> int:
     from LightSegLib.training.cases import read_cases, select_cases
     from LightSegLib.training.scoring.evaluate import evaluate_cases, markdown_table, summarize, write_scores
     from LightSegLib.training.scoring.evaluate_organs import patient_means
     from LightSegLib.training.scoring.evaluate_tasks import task_of
     from LightSegLib.training.scoring.out_of_fold import left_out_by_run
 
-    bundle = next(iter(bundles.values()))
+    bundle = next(iter(bundles.values()))[0]
     task = task_of(bundle)
     data = options.data or DATA / task.folder
     reference = options.reference or task.reference
     known = read_cases(data)
     if _of_left_out(options):
-        scored = {str(path): chosen for path, chosen in left_out_by_run(options.runs, known).items()}
+        scored = {_name(runs): chosen for runs, chosen in left_out_by_run(options.runs, known).items()}
     else:
         names = options.cases.split(",") if options.cases else ()
-        scored = {path: select_cases(known, split=options.split, names=names) for path in bundles}
+        scored = {name: select_cases(known, split=options.split, names=names) for name in bundles}
     cases = [case for chosen in scored.values() for case in chosen]
     if not cases:
         raise InputError(f"{data}/cases.json: no case in split '{options.split}'; choose another with --split")
     inputs = _inputs(options.inputs, bundle)
     keep = None if options.output is None else options.output / "segmentations"
     scores = []
-    for path, one in bundles.items():
+    for name, members in bundles.items():
         scores += evaluate_cases(
-            Segmenter(one, device=options.device, engine=options.engine, threads=options.threads),
-            scored[path],
+            Segmenter(members, device=options.device, engine=options.engine, threads=options.threads),
+            scored[name],
             inputs=inputs,
             reference=reference,
             also=options.also,
@@ -137,9 +149,9 @@ def _evaluate(options: argparse.Namespace, bundles: Mapping[str, Bundle]) -> int
         table += f"\n\nworst third by {column}: {third['mean']:.3f} ({', '.join(third['cases'])})"
     body = {
         "model": {
-            "name": bundle.name,
+            "name": ",".join(one.name for one in next(iter(bundles.values()))),
             "version": bundle.version,
-            "runs": [str(path) for path in options.runs or ()],
+            "runs": [_name(runs) for runs in options.runs or ()],
         },
         "reference": reference,
         "also": options.also,

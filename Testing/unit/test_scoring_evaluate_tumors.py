@@ -147,6 +147,18 @@ def test_the_runs_of_a_cross_validation_are_scored_together_on_what_each_left_ou
     assert [row["case"] for row in body["cases"]] == ["glioma_00", "glioma_02", "glioma_01"]
     assert main(command) == 2
     assert "several runs are scored on the cases that each left out: add --split left-out" in capsys.readouterr().err
+    sibling = tmp_path / "sibling0"
+    sibling.mkdir()
+    (sibling / "recipe.toml").write_text((RECIPES / "tumor-acu-fold0.toml").read_text())
+    averaged = ["evaluate", "--run", f"{runs[0]},{sibling}", "--data", str(data), "--json", "--split", "left-out"]
+    exported.clear()
+    assert main(averaged) == 0
+    body = json.loads(capsys.readouterr().out)
+    assert exported == ["fold0", "sibling0"] and body["model"]["runs"] == [f"{runs[0]},{sibling}"]
+    assert [row["case"] for row in body["cases"]] == ["glioma_00", "glioma_02"]
+    (sibling / "recipe.toml").write_text((RECIPES / "tumor-acu-fold1.toml").read_text())
+    assert main(averaged) == 2
+    assert f"{sibling}: leaves out other cases than {runs[0]}" in capsys.readouterr().err
     (tmp_path / "fold1" / "recipe.toml").write_text((RECIPES / "tumor-pocket-fold0.toml").read_text())
     assert main([*command, "--split", "left-out"]) == 2
     assert f"{runs[1]}: leaves out glioma_00, as {runs[0]} does; give one run per fold" in capsys.readouterr().err

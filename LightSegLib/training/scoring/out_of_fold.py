@@ -16,20 +16,26 @@ from LightSegLib.training.runs import export_run, read_run
 __all__ = ["left_out_by_run", "out_of_fold"]
 
 
-def left_out_by_run(runs: Sequence[Path], cases: Sequence[Case]) -> dict[Path, list[Case]]:
-    """Return those of the cases that the recipe of each run leaves out.
+def left_out_by_run(runs: Sequence[tuple[Path, ...]], cases: Sequence[Case]) -> dict[tuple[Path, ...], list[Case]]:
+    """Return those of the cases that the recipe of each run leaves out; of runs that are averaged, that of all.
 
-    Raises InputError for a run that leaves out none, and for a case that two leave out: it would count twice.
+    Raises InputError for a run that leaves out none, for averaged runs that leave out different cases, and for a case
+    that two leave out: it would count twice.
     """
-    chosen: dict[Path, list[Case]] = {}
+    chosen: dict[tuple[Path, ...], list[Case]] = {}
     seen: dict[str, Path] = {}
-    for run in runs:
-        chosen[run] = left_out(cases, dict(read_run(run).source))
-        if not chosen[run]:
+    for averaged in runs:
+        run = averaged[0]
+        own = left_out(cases, dict(read_run(run).source))
+        for other in averaged[1:]:
+            if left_out(cases, dict(read_run(other).source)) != own:
+                raise InputError(f"{other}: leaves out other cases than {run}, so their average has seen some of them")
+        chosen[averaged] = own
+        if not own:
             raise InputError(
                 f"{run}: its recipe leaves out none of the cases, so there is nothing that it has not seen"
             )
-        for case in chosen[run]:
+        for case in own:
             if case.name in seen:
                 raise InputError(f"{run}: leaves out {case.name}, as {seen[case.name]} does; give one run per fold")
             seen[case.name] = run
@@ -42,7 +48,7 @@ def out_of_fold(runs: Sequence[Path], data: Path, *, threads: int | None = None)
     `data` holds cases.json. Raises InputError as `left_out_by_run` does.
     """
     cases = [case for case in read_cases(data) if case.split == "train"]
-    for run, chosen in left_out_by_run(runs, cases).items():
+    for (run,), chosen in left_out_by_run([(run,) for run in runs], cases).items():
         with tempfile.TemporaryDirectory(prefix="lightseg-") as folder:
             bundle = export_run(run, Path(folder) / "bundle", model_card="For tuning only.\n")
             segmenter = Segmenter(bundle, threads=threads)
