@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from LightSegLib.errors import InputError
 from LightSegLib.training.cases import Case
 from LightSegLib.training.scoring import tune_tumor
 from LightSegLib.training.scoring.tune_tumor import (
@@ -57,20 +58,26 @@ def test_the_best_threshold_of_a_region_lies_between_the_probabilities_inside_an
         assert perfect == [t for t in THRESHOLDS if 0.51 < t <= 0.71]
 
 
-def test_a_case_with_little_enhancement_scores_whether_little_was_found() -> None:
-    grid = grids_of(prediction(right=0.71, enhancing=4.0))["ET"]  # 0.26 ml, and 0.9 with what lies around
-    assert (grid == 1).all()
-    labels = np.where(ball(12), 2, 0).astype(np.uint8)
+def test_a_case_with_little_core_or_enhancement_has_no_score_there() -> None:
+    grids = grids_of(prediction(right=0.71, enhancing=4.0))  # 0.26 ml
+    assert np.isnan(grids["ET"]).all() and not np.isnan(grids["TC"]).any()
+    labels = sitk.GetImageFromArray(np.where(ball(12), 2, 0).astype(np.uint8))
     shown = prediction(right=0.71)
-    grid = grids_of(Prediction(shown.case, shown.probabilities, sitk.GetImageFromArray(labels)))["ET"]
-    assert set(grid[THRESHOLDS.index(0.6)]) == {0.0}
-    assert set(grid[THRESHOLDS.index(0.75)]) == {1.0}
-    assert np.isnan(grids_of(Prediction(shown.case, shown.probabilities, sitk.GetImageFromArray(labels)))["TC"]).all()
+    grids = grids_of(Prediction(shown.case, shown.probabilities, labels))
+    assert np.isnan(grids["ET"]).all() and np.isnan(grids["TC"]).all() and not np.isnan(grids["WT"]).any()
 
 
-def test_the_choice_is_the_middle_of_the_best_for_the_core_the_lowest_and_the_largest_volume_of_equals() -> None:
+def test_the_threshold_of_enhancing_tumor_is_the_highest_that_costs_little() -> None:
+    grids = grids_of(prediction(right=0.81))
+    grids["ET"] = np.repeat(np.linspace(0.7, 0.8, len(THRESHOLDS))[::-1, None], 4, axis=1)
+    grids["ET"][:4] = 0.8, 0.8, 0.795, 0.791
+    grids["ET"] = np.minimum(grids["ET"], 0.8)
+    assert choose([grids]).thresholds["ET"] == THRESHOLDS[int(np.flatnonzero(grids["ET"][:, 0] > 0.79)[-1])]
+
+
+def test_of_equals_the_choice_is_the_middle_the_lowest_for_the_core_the_highest_for_enhancing_tumor() -> None:
     choice = choose([grids_of(prediction(right=0.81, stray=0.95)), grids_of(prediction(right=0.81))])
-    assert choice.thresholds == {"WT": 0.75, "TC": 0.65, "ET": 0.75}
+    assert choice.thresholds == {"WT": 0.75, "TC": 0.65, "ET": 0.8}
     assert choice.min_share_of_largest == 0.2
     assert choice.min_enhancing_ml == 0.5
 
@@ -78,13 +85,17 @@ def test_the_choice_is_the_middle_of_the_best_for_the_core_the_lowest_and_the_la
 def test_the_reach_of_the_core_is_chosen_where_the_core_is_overestimated() -> None:
     """Core of 8 mm around enhancing tumor of 5, and a false shell more than 6 mm away."""
     shown = prediction(right=0.6, enhancing=5.0)
-    assert choose([grids_of(shown)]).core_reach_mm == REACHES[-1]
+    enhancing = grids_of(prediction(right=0.6))["ET"]  # this case has too little of it to choose a threshold by
+    with pytest.raises(InputError, match="no case has enough of ET"):
+        choose([grids_of(shown)])
+    assert choose([grids_of(shown) | {"ET": enhancing}]).core_reach_mm == REACHES[-1]
     core = sitk.GetArrayFromImage(shown.probabilities[1])
     whole = sitk.GetArrayFromImage(shown.probabilities[0])
     far = ball(12) & ~ball(11)
     core[far], whole[far] = 0.9, 0.9
     images = tuple(map(sitk.GetImageFromArray, (whole, core, sitk.GetArrayFromImage(shown.probabilities[2]))))
-    assert choose([grids_of(Prediction(shown.case, images, shown.reference))]).core_reach_mm == REACHES[0]
+    grids = grids_of(Prediction(shown.case, images, shown.reference)) | {"ET": enhancing}
+    assert choose([grids]).core_reach_mm == REACHES[0]
 
 
 def test_measures_leave_out_what_the_reference_has_little_of() -> None:

@@ -53,7 +53,7 @@ def score_choices(probability: sitk.Image, reference: sitk.Image) -> np.ndarray:
     """Return the Dice of each of CHOICES for one case; both images on one grid, the reference a mask."""
     truth = sitk.GetArrayViewFromImage(reference) > 0
     return np.array(
-        [dice(sitk.GetArrayViewFromImage(clean_organ(probability, **asdict(choice))) > 0, truth) for choice in CHOICES]
+        [dice(sitk.GetArrayFromImage(clean_organ(probability, **asdict(choice))) > 0, truth) for choice in CHOICES]
     )
 
 

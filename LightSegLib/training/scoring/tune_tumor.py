@@ -15,7 +15,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from LightSegLib.errors import LightSegError
+from LightSegLib.errors import InputError, LightSegError
 from LightSegLib.measures import compare, dice
 from LightSegLib.postprocess.tumor import argmax_tumor, nested_tumor
 from LightSegLib.training.cases import Case
@@ -38,6 +38,8 @@ MIN_WHOLE_TUMOR_ML = 0.1
 REACHES = (6.0, 8.0, 10.0, 15.0, 20.0, 200.0)
 # Mean scores that differ by less are a draw, which the larger smallest volume wins: fewer stray voxels.
 TIE = 0.002
+# Mean Dice of enhancing tumor that is given up for a higher threshold.
+CAUTION = 0.01
 COLUMNS = ("dice", "hd95_mm")
 
 
@@ -71,9 +73,8 @@ PLAIN = Choice(dict.fromkeys(SMALLEST, 0.5), min_share_of_largest=0.0, min_enhan
 def grids_of(prediction: Prediction) -> dict[str, np.ndarray]:
     """Return the score of a case by region, (thresholds, smallest volumes), each region for itself.
 
-    The score is the Dice. Where the reference holds at most 1 ml of core or enhancing tumor, it is undefined for core,
-    and for enhancing tumor 1 if at most 1 ml was found and 0 otherwise. "reach" holds the Dice of the core by REACHES,
-    all thresholds being 0.5.
+    The score is the Dice, undefined where the reference holds at most 1 ml of core or enhancing tumor. "reach" holds
+    the Dice of the core by REACHES, all thresholds being 0.5.
     """
     labels = sitk.GetArrayViewFromImage(prediction.reference)
     voxel_ml = math.prod(prediction.reference.GetSpacing()) / 1000
@@ -92,8 +93,6 @@ def grids_of(prediction: Prediction) -> dict[str, np.ndarray]:
                 found = filtered(groups, sizes, voxel_ml=voxel_ml, min_lesion_ml=smallest_ml)
                 if not little:
                     scores[row, column] = dice(found, truth)
-                elif name == "ET":
-                    scores[row, column] = float(found.sum() * voxel_ml <= SMALLEST_ML[key])
         grids[name] = scores
     core = np.isin(labels, REGIONS[1])
     grids["reach"] = np.full(len(REACHES), np.nan)
@@ -105,15 +104,21 @@ def grids_of(prediction: Prediction) -> dict[str, np.ndarray]:
 
 
 def choose(grids: Sequence[Mapping[str, np.ndarray]]) -> Choice:
-    """Return the settings with the best mean score of each region over the cases."""
+    """Return the settings with the best mean score of each region over the cases; InputError if no case has one."""
     chosen = {}
     for name, smallest in SMALLEST.items():
-        means = np.nanmean([grid[name] for grid in grids], axis=0)
+        scored = [grid[name] for grid in grids if not np.isnan(grid[name]).any()]
+        if not scored:
+            raise InputError(f"no case has enough of {name} in its reference to choose a threshold by")
+        means = np.mean(scored, axis=0)
         column = int(np.flatnonzero(means.max(axis=0) > means.max() - TIE)[-1])
         # The middle of the thresholds that are as good as the best: a plateau's edge is chance. But the lowest for the
-        # core, because a higher one would cut enhancing tumor off.
-        rows = np.flatnonzero(means[:, column] > means[:, column].max() - TIE)
-        chosen[name] = THRESHOLDS[int(rows[0 if name == "TC" else len(rows) // 2])], smallest[column]
+        # core, because a higher one would cut enhancing tumor off, and for enhancing tumor the highest that costs
+        # little: what is called enhancing in a tumor that does not enhance has no Dice, but it misleads.
+        within = CAUTION if name == "ET" else TIE
+        rows = np.flatnonzero(means[:, column] > means[:, column].max() - within)
+        which = {"WT": len(rows) // 2, "TC": 0, "ET": -1}[name]
+        chosen[name] = THRESHOLDS[int(rows[which])], smallest[column]
     thresholds = {name: threshold for name, (threshold, _) in chosen.items()}
     reaches = np.nanmean([grid["reach"] for grid in grids], axis=0)
     return Choice(
