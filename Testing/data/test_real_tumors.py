@@ -1,4 +1,4 @@
-"""tumor-acu on its sample, on a real glioma and on a generated whole head: floors, to catch a broken pipeline."""
+"""The tumor models on their sample, on a real glioma and on a generated whole head: floors, to catch a broken pipeline."""
 
 from pathlib import Path
 
@@ -19,21 +19,26 @@ def tumor_acu() -> Segmenter:
     return Segmenter("tumor-acu", engine="openvino")
 
 
-def test_the_sample_is_segmented(tumor_acu: Segmenter) -> None:
+@pytest.fixture(scope="module", params=["tumor-acu", "tumor-lowrank", "tumor-pocket"])
+def segmenter(request: pytest.FixtureRequest) -> Segmenter:
+    return Segmenter(request.param, engine="openvino")
+
+
+def test_the_sample_is_segmented(segmenter: Segmenter) -> None:
     images = {name: SAMPLES / f"tumor_{name.lower()}.nii.gz" for name in CHANNELS}
-    result = tumor_acu.segment(images, reference=SAMPLES / "tumor_reference.nii.gz")
+    result = segmenter.segment(images, reference=SAMPLES / "tumor_reference.nii.gz")
     assert min(result.agreements[name].dice for name in ("WT", "TC", "ET")) > 0.7
     assert result.volumes_ml["WT"] == pytest.approx(147, rel=0.15)
 
 
-def test_a_real_glioma_is_segmented_alike_by_both_engines(shared_data: Path, tumor_acu: Segmenter) -> None:
+def test_a_real_glioma_is_segmented_alike_by_both_engines(shared_data: Path, segmenter: Segmenter) -> None:
     folder = shared_data / "tumor" / "glioma_10"
     images = {name: folder / f"{name}.nii.gz" for name in CHANNELS}
-    result = tumor_acu.segment(images, reference=folder / "seg.nii.gz")
+    result = segmenter.segment(images, reference=folder / "seg.nii.gz")
     assert same_grid(result.labelmap, sitk.ReadImage(str(folder / "T1.nii.gz")))
     assert result.agreements["WT"].dice > 0.85 and result.agreements["ET"].dice > 0.75
     pytest.importorskip("torch")
-    other = Segmenter("tumor-acu", engine="pytorch", device="cpu").segment(images).labelmap
+    other = Segmenter(segmenter.bundle, engine="pytorch", device="cpu").segment(images).labelmap
     assert compare(result.labelmap, other, value=(1, 2, 3)).dice >= 0.999
 
 
