@@ -37,7 +37,7 @@ def render_report(result: Result) -> str:
     """Return the report of a result as one HTML page that refers to no other file."""
     provenance = result.provenance
     colors = {segment.value: segment.color for segment in result.segments} if len(result.segments) > 1 else None
-    pictures = draw_pictures(result.shown, result.labelmap, result.reference, colors=colors)
+    pictures = draw_pictures(result.shown, result.labelmap, result.reference, colors=colors, window=result.window)
     names = ", ".join(segment.name for segment in result.segments)
     inputs = " · ".join(f"{channel}: {entry['name']}" for channel, entry in provenance["inputs"].items())
     return Template(PAGE).substitute(

@@ -60,14 +60,16 @@ def draw_pictures(
     reference: sitk.Image | None = None,
     *,
     colors: Mapping[int, Color] | None = None,
+    window: tuple[float, float] | None = None,
     count: int = PICTURE_COUNT,
 ) -> list[Picture]:
     """Draw up to `count` slices, ordered by position; all 3D images share one grid, of any orientation.
 
     `colors` of the labels; by default all labels are one, in SEGMENTATION_COLOR. The reference is drawn in
-    REFERENCE_COLOR, around each of these labels, below the segmentation.
+    REFERENCE_COLOR, around each of these labels, below the segmentation. `window` is what is shown black and white, by
+    default what suits the image.
     Slices are cut in the plane that was acquired (axial if voxels are about isotropic), shown with square pixels,
-    cropped to the head, and marked with the patient's sides.
+    cropped to head or body, and marked with the patient's sides.
     """
     oriented = to_lps(image)
     spacing = oriented.GetSpacing()
@@ -77,8 +79,8 @@ def draw_pictures(
     expected = None if reference is None else _slices_first(to_lps(reference), axis)
     differing = None if expected is None else (segmented != expected)
     in_plane = [spacing[other] for other in (2, 1, 0) if other != axis]
-    rows, columns = _crop(volume, in_plane)
-    low, high = _window(volume[:, rows, columns])
+    rows, columns = _crop(volume > (_otsu(volume) if window is None else window[0]), in_plane)
+    low, high = _window(volume[:, rows, columns]) if window is None else window
     gap = math.ceil(MIN_GAP_MM / spacing[axis])
     pictures = []
     labeled = segmented > 0 if expected is None else (segmented > 0) | (expected > 0)
@@ -121,17 +123,16 @@ def _slices_first(image: sitk.Image, axis: int) -> np.ndarray:
     return array[:, ::-1] if PLANES[axis][2] else array
 
 
-def _crop(volume: np.ndarray, in_plane_mm: Sequence[float]) -> tuple[slice, slice]:
-    """Return the rows and columns of the head, with a margin."""
-    head = volume > _otsu(volume)
+def _crop(head: np.ndarray, in_plane_mm: Sequence[float]) -> tuple[slice, slice]:
+    """Return the rows and columns of the head or body, a bool array (slice, row, column), with a margin."""
     crop = []
     for axis, spacing in zip((1, 2), in_plane_mm, strict=True):
         share = head.sum(axis=tuple({0, 1, 2} - {axis}))
         # Single bright voxels (ghosts, noise in the air) must not widen the crop.
         filled = np.flatnonzero(share > 0.01 * share.max())
         margin = round(MARGIN_MM / spacing)
-        first, last = (filled[0], filled[-1]) if len(filled) else (0, volume.shape[axis] - 1)
-        crop.append(slice(max(0, int(first) - margin), min(volume.shape[axis], int(last) + margin + 1)))
+        first, last = (filled[0], filled[-1]) if len(filled) else (0, head.shape[axis] - 1)
+        crop.append(slice(max(0, int(first) - margin), min(head.shape[axis], int(last) + margin + 1)))
     return crop[0], crop[1]
 
 

@@ -23,6 +23,7 @@ from LightSegLib.pipeline.provenance import build_provenance
 from LightSegLib.pipeline.result import Result
 from LightSegLib.pipeline.structures import agreements_by_name, match_reference_values, volumes_by_name
 from LightSegLib.preprocess import build_preprocessor
+from LightSegLib.preprocess.ct import WINDOW_HU
 from LightSegLib.progress import Cancel, Progress, RunMonitor
 
 __all__ = ["Result", "Segmenter"]
@@ -131,10 +132,13 @@ class Segmenter:
         notes = (
             channels.notes + (() if truth is None else truth.notes) + (() if comparison is None else comparison.notes)
         )
+        shown = self.bundle.shown_input if self.bundle.shown_input in channels.images else channels.main
+        modality = next(channel.modality for channel in self.inputs if channel.name == shown)
         return Result(
             labelmap=labelmap,
             image=original,
-            shown=channels.images.get(self.bundle.shown_input, original),
+            shown=channels.images[shown],
+            window=WINDOW_HU if modality == "CT" else None,
             segments=self.bundle.segments,
             regions=self.bundle.regions,
             volumes_ml=volumes,

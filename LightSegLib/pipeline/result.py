@@ -18,8 +18,9 @@ class Result:
     """A segmentation with its measures and provenance.
 
     `labelmap`: uint8 in the exact geometry (LPS origin, spacing, direction) of `image`, the first input. `shown`: the
-    input on that grid that pictures show best. `probabilities`: float32 in 0..1 on the same grid, a vector image if the
-    network has several classes; None unless asked for. `regions` are unions of segments. `volumes_ml` by the names of
+    input on that grid that pictures show best, `window` the intensities that they show black and white, None for what
+    suits the image. `probabilities`: float32 in 0..1 on the same grid, a vector image if the network has several
+    classes; None unless asked for. `regions` are unions of segments. `volumes_ml` by the names of
     segments and regions. `reference`: the reference on the same grid, with the segments' values; `agreements` by the
     names of segments and regions, empty without a reference. `lesion_count`: connected lesions, None for models that
     segment no lesions.
@@ -35,6 +36,7 @@ class Result:
     lesion_count: int | None
     timings_s: Mapping[str, float]
     provenance: Mapping[str, Any]
+    window: tuple[float, float] | None = None
     probabilities: sitk.Image | None = None
     reference: sitk.Image | None = None
     agreements: Mapping[str, Agreement]

@@ -1,4 +1,4 @@
-"""The tumor models on their sample, on a real glioma and on a generated whole head: floors, to catch a broken pipeline."""
+"""The tumor models on their sample, a real glioma and a generated whole head: floors, to catch a broken pipeline."""
 
 from pathlib import Path
 

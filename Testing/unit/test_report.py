@@ -15,6 +15,7 @@ from LightSegLib.report_pictures import REFERENCE_COLOR, SEGMENTATION_COLOR, Pic
 from LightSegLib.report_slices import choose_slices
 from LightSegLib.segmenter import Segmenter
 
+from .ct_toys import make_ct
 from .pipeline_toys import all_orientations, install_toys, make_head, make_lesions
 
 
@@ -137,3 +138,13 @@ def test_names_are_escaped(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     sitk.WriteImage(make_head(), str(path))
     page = render_report(Segmenter("toy").segment({"FLAIR": path}))
     assert "<script>" not in page and "&lt;script&gt;&amp;.mha" in page
+
+
+def test_a_window_is_what_is_shown_black_and_white() -> None:
+    image, mask = make_ct()
+    (picture, *_) = draw_pictures(image, mask, window=(-160.0, 240.0))
+    shown = np.asarray(open_picture(picture.image_uri).convert("L"))
+    # the toy's liver of 110 HU, its fat of -60 HU and air around it
+    levels, counts = np.unique(np.round(shown / 16), return_counts=True)
+    common = set(levels[counts > 0.03 * shown.size])
+    assert {0, round(255 * 0.25 / 16), round(255 * 0.675 / 16)} <= common
