@@ -15,7 +15,7 @@ from LightSegLib.report import write_report
 from LightSegLib.segmenter import Segmenter
 from LightSegLib.writers import write_labelmap, write_volume
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_parser", "parse_inputs", "run"]
 
 EPILOG = """\
 examples:
@@ -62,7 +62,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(options: argparse.Namespace) -> int:
     """Segment as the options say; outputs appear together at the end, or not at all."""
-    inputs = _parse_inputs(options.input)
+    inputs = parse_inputs(options.input)
     check_volume_path(options.output, labels=True)
     if options.probabilities is not None:
         check_volume_path(options.probabilities, labels=False)
@@ -100,7 +100,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parse_inputs(pairs: list[str]) -> dict[str, Path]:
+def parse_inputs(pairs: list[str]) -> dict[str, Path]:
+    """Return the files by channel of options CHANNEL=FILE; ChannelError for one that is malformed or given twice."""
     inputs: dict[str, Path] = {}
     for pair in pairs:
         channel, separator, path = pair.partition("=")

@@ -25,7 +25,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"engines"}),
     frozenset({"brain", "organ_box"}),
     frozenset({"pipeline"}),
-    frozenset({"segmenter"}),
+    frozenset({"segmenter", "attention"}),
     frozenset({"report", "report_pictures", "report_slices", "report_template", "doctor"}),
     frozenset({"cli", "worker"}),
     frozenset({"__main__"}),
@@ -36,7 +36,7 @@ LEAVES = {"measures": {"errors", "geometry"}, "networks": {"errors"}}
 # Nothing but these files imports training, and they do so when the command runs.
 TRAINING_COMMANDS = frozenset({"LightSegLib/cli/train.py", "LightSegLib/cli/evaluate.py"})
 # Parts that import torch at file scope; every other file imports these parts inside functions.
-TORCH_PARTS = ("LightSegLib.networks", "LightSegLib.training", "LightSegLib.engines.pytorch")
+TORCH_PARTS = ("LightSegLib.networks", "LightSegLib.training", "LightSegLib.engines.pytorch", "LightSegLib.attention")
 # Bundled with Slicer, or part of Python: what files that Slicer loads may import at file scope.
 AT_FILE_SCOPE = frozenset({"numpy", "scipy", "SimpleITK", "PIL", "packaging", LIBRARY}) | sys.stdlib_module_names
 INSIDE_SLICER = frozenset({"slicer", "qt", "ctk", "vtk", "LightSeg"})
