@@ -49,6 +49,7 @@ def attention_maps(bundle: Bundle, images: Mapping[str, VolumeSource]) -> list[s
         finder=load_finder([bundle]),
         engine_of=lambda finder: create_engine(finder, device="cpu"),
         name=channels.names[channels.main],
+        advance=lambda fraction: None,
     )
     prepared = preprocessor.prepare(seen.images, brain=seen.mask)
     maps = np.concatenate(

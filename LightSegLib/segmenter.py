@@ -110,6 +110,7 @@ class Segmenter:
                 finder=self.finder,
                 engine_of=self._engine_of,
                 name=channels.names[channels.main],
+                advance=run.advance,
             )
         answers = []
         for bundle, preprocessor, engine in zip(self.bundles, preprocessors, engines, strict=True):

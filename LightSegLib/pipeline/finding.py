@@ -59,10 +59,11 @@ def focus(
     finder: Bundle | None,
     engine_of: Callable[[Bundle], Engine],
     name: str,
+    advance: Callable[[float], None],
 ) -> Focus:
     """Find what the `preprocessors` of a bundle, or of several, look at, by the channel `main` of LPS-oriented images.
 
-    `name` is what messages call that channel's image.
+    `name` is what messages call that channel's image; `advance` is as for `predict_probabilities`.
     Raises InputError when there is no brain, or no organ, and BundleError when a finder is needed and missing.
     """
     image = images[main]
@@ -74,9 +75,7 @@ def focus(
     channel = finder.inputs[0].name
     preprocessor = build_preprocessor(finder.preprocessing, [channel])
     prepared = preprocessor.prepare({channel: image})
-    array = predict_probabilities(
-        engine_of(finder), prepared.array, tiling=finder.tiling, advance=lambda fraction: None
-    )
+    array = predict_probabilities(engine_of(finder), prepared.array, tiling=finder.tiling, advance=advance)
     if not box:
         return Focus(images, image, brain=find_brain(image, prepared.restore(array)[0], name=name))
     if not isinstance(prepared, PreparedCTSlices):

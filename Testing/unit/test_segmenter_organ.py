@@ -5,7 +5,7 @@ import pytest
 import SimpleITK as sitk
 
 from LightSegLib import segmenter as segmenter_module
-from LightSegLib.errors import BundleError, ChannelError, InputError
+from LightSegLib.errors import BundleError, CancelledError, ChannelError, InputError
 from LightSegLib.organ_box import find_box
 from LightSegLib.pipeline import ensemble, finding
 from LightSegLib.segmenter import Segmenter
@@ -73,6 +73,17 @@ def test_a_scan_without_a_liver_is_an_error_that_names_it(tmp_path) -> None:
     sitk.WriteImage(without, str(path))
     with pytest.raises(InputError, match=r"No liver was found in .*thorax\.nii\.gz \(best guess: 0 ml\)"):
         Segmenter("toy-liver").segment({"CT": path})
+
+
+def test_cancel_is_heard_while_the_liver_is_sought(toys) -> None:
+    messages: list[str] = []
+    with pytest.raises(CancelledError):
+        Segmenter("toy-liver").segment(
+            {"CT": make_ct()[0]},
+            progress=lambda fraction, message: messages.append(message),
+            cancel=lambda: messages.count("Finding the liver") > 1,
+        )
+    assert list(toys) == ["toy-finder"] and messages[-1] == "Finding the liver"
 
 
 def test_an_mr_image_is_refused() -> None:
