@@ -449,7 +449,7 @@ def test_leaving_nothing_to_train_on_is_an_error(toy_data):
 def test_unknown_kinds_list_the_known(tmp_path):
     with pytest.raises(
         RecipeError,
-        match=r"\[source\] kind is 'liver'; known: brain, liver_slices, tumor, tumor_slices, wmh, wmh_volumes",
+        match=r"\[source\] kind is 'liver'; known: brain, liver_slices, tumor_slices, wmh, wmh_volumes",
     ):
         build_source({"kind": "liver"}, data=tmp_path, cache=tmp_path, seed=0)
 
