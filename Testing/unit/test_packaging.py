@@ -114,7 +114,7 @@ import importlib, pkgutil
 for absent in ("openvino", "torch", "safetensors", "matplotlib", "rich", "slicer", "qt", "ctk"):
     sys.modules[absent] = None
 import LightSegLib
-of_torch = ("LightSegLib.networks", "LightSegLib.training", "LightSegLib.engines.pytorch")
+of_torch = ("LightSegLib.networks", "LightSegLib.training", "LightSegLib.engines.pytorch", "LightSegLib.attention")
 apart = (*of_torch, "LightSegLib.slicer_bridge", "LightSegLib.__main__")
 for module in pkgutil.walk_packages(LightSegLib.__path__, "LightSegLib.", onerror=lambda name: None):
     if not module.name.startswith(apart):

@@ -68,7 +68,7 @@ def test_nothing_is_labeled_outside_the_mask() -> None:
 
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(
-        BundleError, match="Unknown postprocessing kind 'magic'; known: 'lesions', 'brain', 'nested_tumor'"
+        BundleError, match="Unknown postprocessing kind 'magic'; known: 'lesions', 'brain', 'organ', 'nested_tumor'"
     ):
         apply({"kind": "magic"}, [image_of(blobs())])
     with pytest.raises(BundleError, match="takes one class, but the network gave 2"):
