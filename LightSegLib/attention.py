@@ -35,8 +35,8 @@ def attention_maps(bundle: Bundle, images: Mapping[str, VolumeSource]) -> list[s
     network = load_network(bundle)
     if not _gates(network):
         raise BundleError(
-            f"Model {bundle.name} ({bundle.network_name}) has no gates that attend: choose one with select-attend-"
-            "transfer gates, such as liver-sat."
+            f"Model {bundle.name} ({bundle.network_name}) has no gates that attend: choose one with "
+            "select-attend-transfer gates."
         )
     channels = align_channels(read_channels(bundle.inputs, images))
     oriented = {name: to_lps(image) for name, image in channels.images.items()}
