@@ -22,7 +22,7 @@ Segment the cases that DATA/cases.json lists, and score them against their refer
 card; means carry 95 % bootstrap intervals over patients. Tumor models are scored by whole tumor, core and enhancing
 tumor, liver models by patient, without an interval. Beside lesion and tumor models stand two plain thresholds on
 FLAIR, beside liver models two windows of Hounsfield units: the best possible one for each case, and a fixed one chosen
-on the train cases of other patients, or of other folds where there are folds."""
+on the train cases of other patients, for tumors also of other folds."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from LightSegLib.errors import ChannelError, InputError
-from LightSegLib.preprocess.grid import sample
+from LightSegLib.preprocess.grid import restore, sample
 from LightSegLib.preprocess.normalization import NORMALIZATIONS
 
 __all__ = [
@@ -76,9 +76,7 @@ def stack_channels(volumes: Mapping[str, np.ndarray], channels: Sequence[str], s
 
 def restore_in_brain(values: np.ndarray, grid: sitk.Image, brain: sitk.Image) -> sitk.Image:
     """Bring values (z, y, x) on `grid` back to the grid of the mask `brain`: float32, linear, zero outside of it."""
-    image = sitk.GetImageFromArray(values)
-    image.CopyInformation(grid)
-    return sitk.Mask(sitk.Resample(image, brain, sitk.Transform(), sitk.sitkLinear, 0.0, sitk.sitkFloat32), brain)
+    return sitk.Mask(restore(values, grid, brain), brain)
 
 
 def bounding_box(mask: sitk.Image) -> Sequence[tuple[int, int]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from LightSegLib.preprocess.grid import grid_about, sample
+from LightSegLib.preprocess.grid import grid_about, restore, sample
 
 __all__ = ["AIR_HU", "WINDOW_HU", "CTSlices", "PreparedCTSlices", "scale_ct", "stack_ct_neighbors"]
 
@@ -47,10 +47,8 @@ class PreparedCTSlices:
 
     def restore(self, probabilities: np.ndarray) -> list[sitk.Image]:
         """Bring (n, k, y, x) back: k float32 images on the grid of the input, linear, zero beyond the canvas."""
-        return [
-            sitk.Resample(image, self.reference, sitk.Transform(), sitk.sitkLinear, 0.0, sitk.sitkFloat32)
-            for image in self.maps(probabilities)
-        ]
+        volumes = np.moveaxis(np.asarray(probabilities, np.float32), 1, 0)
+        return [restore(values, self.grid, self.reference) for values in volumes]
 
 
 @dataclass(frozen=True)

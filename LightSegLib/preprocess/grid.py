@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import SimpleITK as sitk
 
-__all__ = ["grid_about", "sample"]
+__all__ = ["grid_about", "isotropic_grid", "restore", "sample"]
 
 
 def grid_about(
@@ -26,6 +26,19 @@ def grid_about(
     grid.SetDirection(image.GetDirection())
     grid.SetOrigin(origin.tolist())
     return grid
+
+
+def isotropic_grid(image: sitk.Image, spacing_mm: float) -> sitk.Image:
+    """Describe a grid of voxels of `spacing_mm` over the whole of an image, as `grid_about` does."""
+    size = [max(1, round(n * s / spacing_mm)) for n, s in zip(image.GetSize(), image.GetSpacing(), strict=True)]
+    return grid_about(image, [(n - 1) / 2 for n in image.GetSize()], size, [spacing_mm] * 3)
+
+
+def restore(values: np.ndarray, grid: sitk.Image, reference: sitk.Image) -> sitk.Image:
+    """Bring values (z, y, x) on `grid` to the grid of `reference`: float32, linear, zero beyond `grid`."""
+    image = sitk.GetImageFromArray(values)
+    image.CopyInformation(grid)
+    return sitk.Resample(image, reference, sitk.Transform(), sitk.sitkLinear, 0.0, sitk.sitkFloat32)
 
 
 def sample(image: sitk.Image, grid: sitk.Image, *, default: float = 0.0) -> np.ndarray:

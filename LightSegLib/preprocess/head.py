@@ -10,7 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from LightSegLib.errors import InputError
-from LightSegLib.preprocess.grid import grid_about, sample
+from LightSegLib.preprocess.grid import grid_about, restore, sample
 
 __all__ = ["HeadVolume", "PreparedHead", "scale_head"]
 
@@ -44,14 +44,7 @@ class PreparedHead:
 
     def restore(self, probabilities: np.ndarray) -> list[sitk.Image]:
         """Bring (1, k, z, y, x) back: k float32 images on the grid of the input."""
-        images = []
-        for values in np.asarray(probabilities, np.float32)[0]:
-            image = sitk.GetImageFromArray(values)
-            image.CopyInformation(self.grid)
-            images.append(
-                sitk.Resample(image, self.reference, sitk.Transform(), sitk.sitkLinear, 0.0, sitk.sitkFloat32)
-            )
-        return images
+        return [restore(values, self.grid, self.reference) for values in np.asarray(probabilities, np.float32)[0]]
 
 
 @dataclass(frozen=True)

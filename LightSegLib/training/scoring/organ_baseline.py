@@ -10,7 +10,8 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from LightSegLib.errors import InputError
-from LightSegLib.preprocess.grid import grid_about, sample
+from LightSegLib.preprocess.ct import AIR_HU
+from LightSegLib.preprocess.grid import isotropic_grid, sample
 from LightSegLib.training.cases import Case
 from LightSegLib.volumes import read_labelmap, read_volume
 
@@ -73,7 +74,6 @@ def _text(index: int) -> str:
 
 def _curve(case: Case, reference: str) -> np.ndarray:
     image, labels = read_volume(case.path("CT")), read_labelmap(case.path(reference))
-    size = [max(1, round(n * s / SPACING_MM)) for n, s in zip(image.GetSize(), image.GetSpacing(), strict=True)]
-    grid = grid_about(image, [(n - 1) / 2 for n in image.GetSize()], size, [SPACING_MM] * 3)
+    grid = isotropic_grid(image, SPACING_MM)
     truth = sample(sitk.Cast(labels > 0, sitk.sitkUInt8), grid) > 0.5
-    return window_dice(sample(image, grid, default=-1024.0), truth)
+    return window_dice(sample(image, grid, default=AIR_HU), truth)

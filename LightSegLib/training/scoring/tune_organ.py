@@ -38,6 +38,7 @@ class OrganChoice:
     dilate_mm: float = 0.0
 
 
+# All thresholds of a clean-up follow each other, the simplest clean-up first.
 CHOICES = tuple(
     OrganChoice(threshold, cleanup, *sizes)
     for cleanup, sizes in (
@@ -59,19 +60,18 @@ def score_choices(probability: sitk.Image, reference: sitk.Image) -> np.ndarray:
 
 def best_choice(scores: Mapping[Case, np.ndarray]) -> tuple[OrganChoice, np.ndarray]:
     """Return the choice with the best mean Dice over patients, and the means of all; `scores` by case."""
+    means = _mean_over_patients(scores)
+    by_cleanup = means.reshape(-1, len(THRESHOLDS))
+    # The best threshold of the first clean-up that is as good as the best one.
+    first = int(np.flatnonzero(by_cleanup.max(axis=1) >= means.max() - TIE)[0])
+    return CHOICES[first * len(THRESHOLDS) + int(by_cleanup[first].argmax())], means
+
+
+def _mean_over_patients(scores: Mapping[Case, np.ndarray]) -> np.ndarray:
     by_patient: dict[str, list[np.ndarray]] = {}
     for case, own in scores.items():
         by_patient.setdefault(case.patient, []).append(own)
-    means = np.mean([np.mean(own, axis=0) for own in by_patient.values()], axis=0)
-    best = int(means.argmax())
-    cleanups = [(choice.cleanup, choice.erode_mm, choice.dilate_mm) for choice in CHOICES]
-    # The best threshold of the first clean-up that is as good as the best one.
-    for cleanup in dict.fromkeys(cleanups):
-        alike = [index for index, other in enumerate(cleanups) if other == cleanup]
-        top = max(alike, key=lambda index: means[index])
-        if means[top] >= means[best] - TIE:
-            return CHOICES[top], means
-    raise AssertionError("the best choice has a clean-up")
+    return np.mean([np.mean(own, axis=0) for own in by_patient.values()], axis=0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -115,10 +115,7 @@ def _of_other_folds(scores: Mapping[Case, np.ndarray]) -> float:
             return float("nan")
         index = CHOICES.index(best_choice(others)[0])
         chosen |= {case: own[index : index + 1] for case, own in scores.items() if case.fold == fold}
-    by_patient: dict[str, list[float]] = {}
-    for case, own in chosen.items():
-        by_patient.setdefault(case.patient, []).append(float(own[0]))
-    return float(np.mean([np.mean(own) for own in by_patient.values()]))
+    return float(_mean_over_patients(chosen)[0])
 
 
 if __name__ == "__main__":

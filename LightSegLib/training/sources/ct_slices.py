@@ -13,10 +13,11 @@ import torch
 
 from LightSegLib.errors import RecipeError
 from LightSegLib.preprocess.ct import CTSlices, scale_ct, stack_ct_neighbors
-from LightSegLib.preprocess.grid import grid_about, sample
+from LightSegLib.preprocess.grid import isotropic_grid, sample
 from LightSegLib.training.bundle_card import card_preprocessor
 from LightSegLib.training.cases import Case
 from LightSegLib.training.sources.augment_ct import AIR, HIGHEST, augment_ct
+from LightSegLib.training.sources.encoding import cut_crop
 from LightSegLib.training.sources.groups import draw_patients, fill_groups, normalized_shares
 from LightSegLib.training.synthesis.ct_anatomy import SPACING_MM
 from LightSegLib.training.synthesis.ct_cases import CTLibrary
@@ -56,8 +57,7 @@ class _RealMaker:
     def __call__(self, index: int) -> dict[str, np.ndarray]:
         image, labels = to_lps(read_volume(self.case.path("CT"))), to_lps(read_labelmap(self.case.path("liver")))
         # Slices that lie apart are brought to the pool's grid as they are at inference, by interpolation.
-        size = [max(1, round(n * s / SPACING_MM)) for n, s in zip(image.GetSize(), image.GetSpacing(), strict=True)]
-        grid = grid_about(image, [(n - 1) / 2 for n in image.GetSize()], size, [SPACING_MM] * 3)
+        grid = isotropic_grid(image, SPACING_MM)
         values = sample(image, grid, default=float(sitk.GetArrayViewFromImage(image).min()))
         share = sample(sitk.Cast(labels > 0, sitk.sitkUInt8), grid)
         other = CTLibrary(self.labels).case(np.random.default_rng([self.seed, *map(ord, self.case.name)]), whole=True)
@@ -133,14 +133,8 @@ class _Scan:
             middle = (np.array(self._image.shape[1:]) - 1) / 2
         z = int(rng.integers(low, high))
         slices = [*stack_ct_neighbors(self._image, z, preprocessor.neighbor_step), self._share[z]]
-        out = np.zeros((4, *size), np.uint8)
         start = [round(m - (length - 1) / 2) for m, length in zip(middle, size, strict=True)]
-        source = tuple(
-            slice(max(0, s), max(0, min(n, s + m))) for s, n, m in zip(start, self._share.shape[1:], size, strict=True)
-        )
-        target = tuple(slice(part.start - s, part.stop - s) for part, s in zip(source, start, strict=True))
-        out[(slice(None), *target)] = np.stack(slices)[(slice(None), *source)]
-        return out
+        return cut_crop(np.stack(slices), start, size)
 
 
 def build_liver_source(settings: Mapping[str, Any], *, data: Path, cache: Path, seed: int) -> LiverSlices:

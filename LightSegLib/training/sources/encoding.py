@@ -78,9 +78,9 @@ def to_bytes(values: np.ndarray) -> np.ndarray:
 
 
 def cut_crop(packed: np.ndarray, start: Sequence[int], size: Sequence[int]) -> np.ndarray:
-    """Cut `size` voxels (z, y, x) from `start` out of a packed volume (c + 1, z, y, x).
+    """Cut `size` voxels from `start`, both (z, y, x) or (y, x), out of a packed volume or slice (c + 1, *spatial).
 
-    Beyond the volume there is background, without anything in the last channel.
+    Beyond it there is background, which is the lowest byte, without anything in the last channel.
     """
     out = np.zeros((len(packed), *size), np.uint8)
     out[:-1] = BACKGROUND_BYTE

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 
-from LightSegLib.preprocess.grid import grid_about
+from LightSegLib.preprocess.grid import isotropic_grid
 from LightSegLib.training.synthesis.anatomy import smooth_field
 
 __all__ = ["SPACING_MM", "Body", "Organ", "dress", "load_body"]
@@ -91,8 +91,7 @@ def load_body(path: Path, names: Path) -> Body:
         for organ, beginnings in NAMES.items():
             if name.startswith(beginnings):
                 lookup[int(identifier)] = organ
-    size = [max(1, round(n * s / SPACING_MM)) for n, s in zip(labels.GetSize(), labels.GetSpacing(), strict=True)]
-    grid = grid_about(labels, [(n - 1) / 2 for n in labels.GetSize()], size, [SPACING_MM] * 3)
+    grid = isotropic_grid(labels, SPACING_MM)
     sampled = sitk.Resample(labels, grid, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
     return Body(lookup[sitk.GetArrayFromImage(sampled)])
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from LightSegLib.preprocess.ct import AIR_HU
 from LightSegLib.training.synthesis.ct_anatomy import SPACING_MM
 
 __all__ = ["pad_stack"]
 
-AIR_HU = -1024.0
 BODY_HU = -300.0  # fat and all that is denser
 LARGEST_SCALING = 1.5
 
