@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from LightSegLib.errors import InputError
 from LightSegLib.postprocess.components import at_least, largest_component
 
-__all__ = ["OrganBox", "find_box"]
+__all__ = ["OrganBox", "find_box", "require_organ"]
 
 PROBABILITY = 0.5
 MIN_ORGAN_ML = 30.0
@@ -53,15 +53,9 @@ def find_box(
     Raises InputError when there is no part of plausible size.
     """
     found = largest_component(at_least(probability, PROBABILITY))
+    require_organ(found, image, organ=organ, name=name)
     shape = sitk.LabelShapeStatisticsImageFilter()
     shape.Execute(found)
-    found_ml = shape.GetPhysicalSize(1) / 1000 if shape.HasLabel(1) else 0.0
-    height_mm = image.GetSize()[2] * image.GetSpacing()[2]
-    if found_ml < MIN_ORGAN_ML * min(1.0, height_mm / FULL_EXTENT_MM):
-        raise InputError(
-            f"No {organ} was found in {name} (best guess: {found_ml:.0f} ml). Give a scan that shows the {organ}, "
-            "with correct orientation in its header."
-        )
     box = shape.GetBoundingBox(1)
     corners = [
         image.TransformPhysicalPointToContinuousIndex(found.TransformContinuousIndexToPhysicalPoint(corner.tolist()))
@@ -77,3 +71,18 @@ def find_box(
         index.append(start)
         size.append(stop - start)
     return OrganBox((index[0], index[1], index[2]), (size[0], size[1], size[2]))
+
+
+def require_organ(mask: sitk.Image, image: sitk.Image, *, organ: str, name: str = "the image") -> None:
+    """Raise InputError unless a mask is of a size that is plausible for an organ, or a part of one, in an image.
+
+    An image of less height than the organ may show proportionally less of it; `organ` and `name` are as in `find_box`.
+    """
+    voxels = np.count_nonzero(sitk.GetArrayViewFromImage(mask))
+    found_ml = voxels * float(np.prod(mask.GetSpacing())) / 1000
+    height_mm = image.GetSize()[2] * image.GetSpacing()[2]
+    if found_ml < MIN_ORGAN_ML * min(1.0, height_mm / FULL_EXTENT_MM):
+        raise InputError(
+            f"No {organ} was found in {name} (best guess: {found_ml:.0f} ml). Give a scan that shows the {organ}, "
+            "with correct orientation in its header."
+        )

@@ -14,6 +14,7 @@ from LightSegLib.engines.base import Engine
 from LightSegLib.errors import InputError
 from LightSegLib.geometry import to_grid_of, to_lps
 from LightSegLib.measures import lesion_count
+from LightSegLib.organ_box import require_organ
 from LightSegLib.pipeline.channels import Channels, VolumeSource, align_channels, read_channels
 from LightSegLib.pipeline.comparison import Comparison, compare_labelmaps, load_reference
 from LightSegLib.pipeline.ensemble import average_maps, ensemble_inputs, load_ensemble
@@ -123,6 +124,8 @@ class Segmenter:
             maps = average_maps(prepared.restore(array) for prepared, array in answers)
             del answers, array, prepared
             labels = postprocess.apply(self.bundle.postprocessing, maps, seen.mask)
+            if seen.box is not None:  # The finder may be wrong; an empty mask would look like a result.
+                require_organ(labels, seen.whole, organ=self._organ, name=channels.names[channels.main])
             labelmap = to_grid_of(seen.uncut(labels), original)
             probability = to_grid_of(seen.uncut(_join(maps)), original) if probabilities else None
         with run.stage("measure", "Measuring"):

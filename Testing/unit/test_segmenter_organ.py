@@ -75,6 +75,17 @@ def test_a_scan_without_a_liver_is_an_error_that_names_it(tmp_path) -> None:
         Segmenter("toy-liver").segment({"CT": path})
 
 
+def test_what_the_finder_alone_takes_for_a_liver_is_an_error_and_no_empty_mask(monkeypatch) -> None:
+    create = segmenter_module.create_engine
+    monkeypatch.setattr(
+        segmenter_module,
+        "create_engine",
+        lambda bundle, **options: FlatEngine() if bundle.name == "toy-liver" else create(bundle, **options),
+    )
+    with pytest.raises(InputError, match=r"No liver was found in input CT \(best guess: 0 ml\)"):
+        Segmenter("toy-liver").segment({"CT": make_ct()[0]})
+
+
 def test_cancel_is_heard_while_the_liver_is_sought(toys) -> None:
     messages: list[str] = []
     with pytest.raises(CancelledError):
@@ -122,4 +133,4 @@ def test_a_finder_that_gives_no_box_is_refused(monkeypatch) -> None:
 
 class FlatEngine(LiverEngine):
     def predict(self, batch: np.ndarray) -> np.ndarray:
-        return np.zeros((len(batch), 1, *batch.shape[2:]), np.float32)
+        return np.full((len(batch), 1, *batch.shape[2:]), -9, np.float32)
