@@ -46,9 +46,14 @@ def window_dice(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
         groups, count = ndimage.label(eroded)
         if not count:
             continue
-        largest = groups == 1 + int(np.bincount(groups.ravel())[1:].argmax())
-        mask = ndimage.binary_fill_holes(ndimage.binary_dilation(largest, ball))
-        curve[index] = 2 * np.count_nonzero(mask & truth) / (np.count_nonzero(mask) + np.count_nonzero(truth))
+        largest = 1 + int(np.bincount(groups.ravel())[1:].argmax())
+        # The rest is done in the part's own box, with room for the dilation.
+        box = tuple(
+            slice(max(0, side.start - OPENING), side.stop + OPENING)
+            for side in ndimage.find_objects(groups)[largest - 1]
+        )
+        mask = ndimage.binary_fill_holes(ndimage.binary_dilation(groups[box] == largest, ball))
+        curve[index] = 2 * np.count_nonzero(mask & truth[box]) / (np.count_nonzero(mask) + np.count_nonzero(truth))
     return curve
 
 

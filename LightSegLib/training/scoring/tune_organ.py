@@ -24,7 +24,7 @@ __all__ = ["CHOICES", "OrganChoice", "best_choice", "main", "score_choices"]
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 # (erode, dilate) in mm: the paper's two voxels and one at usual 0.75 mm, and twice that; openings, which lose nothing.
 MORPHOLOGICAL = ((1.5, 0.75), (3.0, 1.5), (3.0, 3.0), (5.0, 5.0))
-# Mean Dice values that differ by less are a draw, which the simpler clean-up wins: it comes first in CHOICES.
+# Mean Dice values that differ by less are a draw, which the clean-up wins that comes first in CHOICES.
 TIE = 0.0005
 
 
@@ -38,12 +38,12 @@ class OrganChoice:
     dilate_mm: float = 0.0
 
 
-# All thresholds of a clean-up follow each other, the simplest clean-up first.
+# All thresholds of a clean-up follow each other. An organ is one part, so that keeping one comes first; opening, last.
 CHOICES = tuple(
     OrganChoice(threshold, cleanup, *sizes)
     for cleanup, sizes in (
-        ("none", (0.0, 0.0)),
         ("largest_component", (0.0, 0.0)),
+        ("none", (0.0, 0.0)),
         *(("morphological", sizes) for sizes in MORPHOLOGICAL),
     )
     for threshold in THRESHOLDS
@@ -52,6 +52,12 @@ CHOICES = tuple(
 
 def score_choices(probability: sitk.Image, reference: sitk.Image) -> np.ndarray:
     """Return the Dice of each of CHOICES for one case; both images on one grid, the reference a mask."""
+    # What no choice keeps and the reference lacks is the same for all, and most of a scan.
+    box = sitk.LabelShapeStatisticsImageFilter()
+    box.Execute((probability >= min(THRESHOLDS)) | (reference > 0))
+    if box.HasLabel(1):
+        x, y, z, *size = box.GetBoundingBox(1)
+        probability, reference = (sitk.RegionOfInterest(image, size, (x, y, z)) for image in (probability, reference))
     truth = sitk.GetArrayViewFromImage(reference) > 0
     return np.array(
         [dice(sitk.GetArrayFromImage(clean_organ(probability, **asdict(choice))) > 0, truth) for choice in CHOICES]
