@@ -19,7 +19,7 @@ def tumor_acu() -> Segmenter:
     return Segmenter("tumor-acu", engine="openvino")
 
 
-@pytest.fixture(scope="module", params=["tumor-acu", "tumor-lowrank", "tumor-pocket"])
+@pytest.fixture(scope="module", params=["tumor-acu", "tumor-lowrank", "tumor-pocket", "tumor-sd"])
 def segmenter(request: pytest.FixtureRequest) -> Segmenter:
     return Segmenter(request.param, engine="openvino")
 
