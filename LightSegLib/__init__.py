@@ -1,4 +1,4 @@
-"""LightSeg: segment brain MRI with very small networks, on a CPU or a GPU, offline.
+"""LightSeg: segment brain MRI and liver CT with very small networks, on a CPU or a GPU, offline.
 
 `Segmenter`, `load_bundle` and `read_volume` are loaded when they are first used, so that importing the package costs
 nothing and never fails for want of an inference engine.

@@ -30,7 +30,7 @@ EXIT_CANCELLED = 130
 COMMANDS = (segment, models, compare, doctor, attention, train, evaluate)
 
 DESCRIPTION = """\
-Segment brain MRI with very small networks, on a CPU or a GPU, offline.
+Segment brain MRI and liver CT with very small networks, on a CPU or a GPU, offline.
 
   lightseg segment --model wmh-acu --input FLAIR=flair.nii.gz --output seg.nii.gz
   lightseg compare seg.nii.gz reference.nii.gz

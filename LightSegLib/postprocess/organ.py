@@ -30,11 +30,15 @@ def clean_organ(
         return mask
     if cleanup == "largest_component" or erode_mm == 0:
         return largest_component(mask)
-    inner = sitk.SignedMaurerDistanceMap(mask, squaredDistance=False, useImageSpacing=True) <= -erode_mm
-    core = largest_component(inner)
+    # From voxel to voxel both times, so that as much dilation brings back what erosion took off a smooth surface.
+    core = largest_component(_distance_to(mask == 0) > erode_mm)
     shape = sitk.LabelShapeStatisticsImageFilter()
     shape.Execute(core)
     if not shape.HasLabel(1):
         return core
-    grown = sitk.SignedMaurerDistanceMap(core, squaredDistance=False, useImageSpacing=True) <= dilate_mm
-    return sitk.BinaryFillhole(grown, fullyConnected=False, foregroundValue=1)
+    return sitk.BinaryFillhole(_distance_to(core) <= dilate_mm, fullyConnected=False, foregroundValue=1)
+
+
+def _distance_to(mask: sitk.Image) -> sitk.Image:
+    """Return the distance in mm from each voxel's middle to that of the nearest voxel of a mask; not above 0 inside."""
+    return sitk.SignedMaurerDistanceMap(mask, squaredDistance=False, useImageSpacing=True)

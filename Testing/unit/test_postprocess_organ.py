@@ -45,9 +45,33 @@ def test_the_morphological_clean_up_cuts_the_bridge() -> None:
 
 def test_eroding_more_than_dilating_makes_it_smaller_by_millimeters() -> None:
     mask = cleaned(cleanup="morphological", erode_mm=4.0, dilate_mm=2.0)
+    assert not mask[:14, :, 38].any() and not mask[15:, :, 38].any()  # but for the root of the bridge
+    mask[:, :, 38] = False
     z, y, x = (np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
     # 2 mm less on each side: two voxels in plane, one slice
     assert (y[0], y[-1]) == (12, 37) and (x[0], x[-1]) == (12, 37) and (z[0], z[-1]) == (6, 23)
+
+
+@pytest.mark.parametrize("millimeters", [1.0, 1.5, 3.0, 5.0])
+@pytest.mark.parametrize("spacing", [(1.5, 1.5, 2.0), (0.7, 0.8, 5.0)])
+def test_as_much_dilation_as_erosion_brings_a_block_back(millimeters: float, spacing: tuple[float, ...]) -> None:
+    block = np.zeros((24, 60, 60), np.float32)
+    block[4:20, 10:50, 10:50] = 0.9
+    image = sitk.GetImageFromArray(block)
+    image.SetSpacing(spacing)
+    opened = clean_organ(image, threshold=0.5, cleanup="morphological", erode_mm=millimeters, dilate_mm=millimeters)
+    kept = sitk.GetArrayFromImage(opened) > 0
+    # All but what a ball does not reach: edges and corners.
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        assert np.array_equal(kept.any(axis=others), (block > 0).any(axis=others))
+    assert kept.sum() > 0.9 * (block > 0).sum() and not kept[block == 0].any()
+
+
+def test_a_mask_that_fills_the_image_is_not_eroded() -> None:
+    full = sitk.Image((9, 9, 9), sitk.sitkFloat32) + 1
+    mask = clean_organ(full, threshold=0.5, cleanup="morphological", erode_mm=2, dilate_mm=1)
+    assert sitk.GetArrayViewFromImage(mask).all()
 
 
 @pytest.mark.parametrize("cleanup", ["morphological", "largest_component", "none"])

@@ -56,8 +56,11 @@ def score_choices(probability: sitk.Image, reference: sitk.Image) -> np.ndarray:
     box = sitk.LabelShapeStatisticsImageFilter()
     box.Execute((probability >= min(THRESHOLDS)) | (reference > 0))
     if box.HasLabel(1):
-        x, y, z, *size = box.GetBoundingBox(1)
-        probability, reference = (sitk.RegionOfInterest(image, size, (x, y, z)) for image in (probability, reference))
+        sides = np.array(box.GetBoundingBox(1)).reshape(2, 3)
+        # With a voxel of background on each side, where there is one: erosion begins there.
+        low, high = np.maximum(sides[0] - 1, 0), np.minimum(sides.sum(axis=0) + 1, probability.GetSize())
+        size, index = (high - low).tolist(), low.tolist()
+        probability, reference = (sitk.RegionOfInterest(image, size, index) for image in (probability, reference))
     truth = sitk.GetArrayViewFromImage(reference) > 0
     return np.array(
         [dice(sitk.GetArrayFromImage(clean_organ(probability, **asdict(choice))) > 0, truth) for choice in CHOICES]
