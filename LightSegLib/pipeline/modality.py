@@ -8,12 +8,11 @@ from LightSegLib.errors import ChannelError
 
 __all__ = ["match_modality"]
 
-CT_VALUE = -200
-"""Hounsfield units of air and lung lie below; MR intensities are zero or more, or centered on zero by normalization."""
+FAT = -100
+"""Hounsfield units of fat: every CT of a body has voxels below, also one clipped to a soft-tissue window. MR
+intensities are zero or more, or centered on zero by normalization."""
 CT_FRACTION = 0.05
 """A head CT is at least this much air."""
-FAT = -100
-"""Hounsfield units of fat: every CT of a body has voxels below, also one clipped to a soft-tissue window."""
 AIR = -500
 SOFT_TISSUE = (-200, 300)
 USUAL_SOFT_TISSUE = 0.7
@@ -35,9 +34,9 @@ def match_modality(image: sitk.Image, channel: InputChannel, *, name: str) -> tu
     values = sitk.GetArrayViewFromImage(image)[::STRIDE, ::STRIDE, ::STRIDE]
     if channel.modality == "CT":
         return _as_ct(image, values, channel=channel.name, name=name)
-    if channel.modality == "MR" and np.count_nonzero(values < CT_VALUE) > CT_FRACTION * values.size:
+    if channel.modality == "MR" and np.count_nonzero(values < FAT) > CT_FRACTION * values.size:
         raise ChannelError(
-            f"{name} looks like a CT (many values below {CT_VALUE}); give the MR image that belongs to {channel.name}."
+            f"{name} looks like a CT (many values below {FAT}); give the MR image that belongs to {channel.name}."
         )
     return image, None
 

@@ -55,14 +55,18 @@ def test_an_mr_is_refused_for_ct(rng, body) -> None:
             match_modality(image_of(values), CT, name="scan")
 
 
-def test_a_ct_is_refused_for_mr(body) -> None:
+@pytest.mark.parametrize("window", [(-1024, 3000), (-160, 240)], ids=["whole range", "clipped"])
+def test_a_ct_is_refused_for_mr(body, window) -> None:
     with pytest.raises(ChannelError, match="scan looks like a CT .*; give the MR image that belongs to T1"):
-        match_modality(image_of(body), MR, name="scan")
+        match_modality(image_of(body.clip(*window)), MR, name="scan")
 
 
 def test_real_images_are_what_they_are(shared_data) -> None:
     for path in sorted((shared_data / "liver").glob("*/CT.nii.gz")):
-        assert match_modality(sitk.ReadImage(str(path)), CT, name=path.parent.name)[1] is None
+        image = sitk.ReadImage(str(path))
+        assert match_modality(image, CT, name=path.parent.name)[1] is None
+        with pytest.raises(ChannelError, match="looks like a CT"):
+            match_modality(image, MR, name=path.parent.name)
     for path in sorted(shared_data.glob("wmh/*_01/FLAIR.nii.gz")) + sorted(
         shared_data.glob("tumor/glioma_0[1-3]/T*.gz")
     ):
