@@ -7,6 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from LightSegLib.errors import InputError
+from LightSegLib.measures import volume_ml
 from LightSegLib.postprocess.components import at_least, largest_component
 
 __all__ = ["OrganBox", "find_box", "require_organ"]
@@ -78,8 +79,7 @@ def require_organ(mask: sitk.Image, image: sitk.Image, *, organ: str, name: str 
 
     An image of less height than the organ may show proportionally less of it; `organ` and `name` are as in `find_box`.
     """
-    voxels = np.count_nonzero(sitk.GetArrayViewFromImage(mask))
-    found_ml = voxels * float(np.prod(mask.GetSpacing())) / 1000
+    found_ml = volume_ml(mask)
     height_mm = image.GetSize()[2] * image.GetSpacing()[2]
     if found_ml < MIN_ORGAN_ML * min(1.0, height_mm / FULL_EXTENT_MM):
         raise InputError(

@@ -165,7 +165,8 @@ def test_a_card_is_named_like_its_bundle_and_prepares_its_inputs(name: str) -> N
 def test_an_unknown_card_lists_the_known_ones() -> None:
     with pytest.raises(
         RecipeError,
-        match=r"No bundle card 'liver' .*known cards: brain-pocket, liver-acu, liver-finder, ",
+        match=r"No bundle card 'liver' .*known cards: brain-pocket, liver-acu, liver-finder, liver-lowrank, "
+        "liver-pocket, liver-sat, tumor-acu, ",
     ):
         read_card("liver", network={"name": "acu", "arguments": {}})
 
