@@ -1,4 +1,4 @@
-"""What a worker process is asked to do."""
+"""What a worker process is asked to do, and how its answers are marked."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,15 +7,17 @@ from pathlib import Path
 
 from LightSegLib.errors import InputError
 
-__all__ = ["Job"]
+__all__ = ["MESSAGE_PREFIX", "AnyJob", "SegmentJob", "read_job", "write_job"]
+
+MESSAGE_PREFIX = "@LightSeg "
+"""Starts a worker's message on its stdout; all other text there is log."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class SegmentJob:
     """One segmentation of files: `inputs` and the other settings are those of the command line.
 
-    `models` are bundles' names or folders, one or several to average. On disk it is one JSON object with these
-    fields as keys.
+    `models` are bundles' names or folders, one or several to average.
     """
 
     models: Sequence[str]
@@ -27,14 +29,22 @@ class Job:
     engine: str = "auto"
     threads: int | None = None
 
-    def write(self, path: Path) -> None:
-        """Write the job as JSON."""
-        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
-    @staticmethod
-    def read(path: Path) -> "Job":
-        """Read a job; InputError if the file cannot be read or does not hold the right keys."""
-        try:
-            return Job(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"{path} is no job for the LightSeg worker: {error}") from error
+AnyJob = SegmentJob
+JOBS: dict[str, type[AnyJob]] = {"segment": SegmentJob}
+"""Each job's class by the name that its file gives it."""
+
+
+def write_job(job: AnyJob, path: Path) -> None:
+    """Write a job as one JSON object: its name as "job", and its fields."""
+    name = next(name for name, kind in JOBS.items() if type(job) is kind)
+    path.write_text(json.dumps({"job": name, **asdict(job)}), encoding="utf-8")
+
+
+def read_job(path: Path) -> AnyJob:
+    """Read a job; InputError if the file cannot be read or does not hold the right keys."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return JOBS[content.pop("job")](**content)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"{path} is no job for the LightSeg worker: {error!r}") from error

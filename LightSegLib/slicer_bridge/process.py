@@ -13,13 +13,13 @@ from typing import Any
 
 import LightSegLib
 from LightSegLib.errors import EngineError
+from LightSegLib.job import MESSAGE_PREFIX
 from LightSegLib.slicer_bridge.events import application
 from LightSegLib.slicer_bridge.process_tree import kill_tree
 
 __all__ = ["WorkerProcess", "launch", "python_executable"]
 
 WORKER = "LightSegLib.worker"
-MESSAGE_START = '{"type": '
 
 
 class WorkerProcess:
@@ -63,10 +63,10 @@ def parse_line(line: str) -> dict[str, Any]:
 
     A library's warning without a line end may stand before a message, as stdout and stderr arrive together.
     """
-    start = line.find(MESSAGE_START)
-    if start >= 0:
+    before, prefix, message = line.partition(MESSAGE_PREFIX)
+    if prefix:
         try:
-            return dict(json.loads(line[start:]))
+            return dict(json.loads(message))
         except ValueError:
             pass
     return {"type": "log", "message": line}

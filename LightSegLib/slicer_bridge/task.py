@@ -14,7 +14,7 @@ import slicer
 
 from LightSegLib.bundles import Bundle
 from LightSegLib.errors import InputError, OutputError
-from LightSegLib.job import Job
+from LightSegLib.job import SegmentJob, write_job
 from LightSegLib.measures import Agreement
 from LightSegLib.slicer_bridge.hierarchy import put_beside
 from LightSegLib.slicer_bridge.references import reference_labelmap
@@ -77,7 +77,7 @@ class SceneTask:
                 known_values=self.bundle.reference_values,
             )
             reference = self._write_image(labelmap, self._file_of(REFERENCE))
-        job = Job(
+        job = SegmentJob(
             models=[str(bundle.folder) for bundle in self.bundles],
             inputs=inputs,
             output=str(self.folder / "segmentation.nrrd"),
@@ -88,7 +88,7 @@ class SceneTask:
             threads=self.options.threads,
         )
         path = self.folder / "job.json"
-        job.write(path)
+        write_job(job, path)
         return path
 
     def finish(self, result: dict[str, Any]) -> SegmentResult:

@@ -16,7 +16,7 @@ import slicer
 from conftest import head_arrays, head_matrix
 
 from LightSegLib.errors import CancelledError, EngineError
-from LightSegLib.job import Job
+from LightSegLib.job import MESSAGE_PREFIX, SegmentJob, write_job
 from LightSegLib.slicer_bridge import process
 from LightSegLib.slicer_bridge.process import WorkerProcess, parse_line
 from LightSegLib.slicer_bridge.process_tree import descendants, kill_tree
@@ -70,17 +70,23 @@ def job(bundle: Path, flair: FLAIR, tmp_path: Path) -> Path:
     sitk.WriteImage(world_volume(flair).image, str(tmp_path / "flair.nrrd"))
     path = tmp_path / "job.json"
     inputs = {"FLAIR": str(tmp_path / "flair.nrrd")}
-    Job(models=[str(bundle)], inputs=inputs, output=str(tmp_path / "out" / "seg.seg.nrrd")).write(path)
+    output = str(tmp_path / "out" / "seg.seg.nrrd")
+    write_job(SegmentJob(models=[str(bundle)], inputs=inputs, output=output), path)
     return path
 
 
 def run_worker(job_file: Path) -> tuple[int, list[dict[str, Any]]]:
     command = [sys.executable, "-m", "LightSegLib.worker", str(job_file)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+    return done.returncode, [as_message(line) for line in done.stdout.splitlines()]
 
 
-def test_every_line_is_a_json_object_and_the_last_is_the_result(job: Path) -> None:
+def as_message(line: str) -> dict[str, Any]:
+    assert line.startswith(MESSAGE_PREFIX) and line.isascii()
+    return json.loads(line.removeprefix(MESSAGE_PREFIX))
+
+
+def test_every_line_is_a_message_and_the_last_is_the_result(job: Path) -> None:
     code, messages = run_worker(job)
     assert code == 0
     fractions = [message["fraction"] for message in messages if message["type"] == "progress"]
@@ -121,7 +127,7 @@ def test_terminating_the_worker_leaves_no_file(job: Path) -> None:
     assert worker.stdout is not None
     worker.stdout.readline()  # it has begun
     worker.send_signal(signal.SIGTERM)
-    last = json.loads(worker.stdout.read().splitlines()[-1])
+    last = as_message(worker.stdout.read().splitlines()[-1])
     assert worker.wait() in (130, 0)
     if last["type"] != "result":  # it may have been faster than the signal
         assert last["error"] == "CancelledError"
@@ -226,12 +232,12 @@ def test_node_names_in_any_script_arrive_whole(logic: Any, bundle: Path, scene: 
     ("line", "message"),
     [
         (
-            '{"type": "progress", "fraction": 0.5, "message": "x"}',
+            '@LightSeg {"type": "progress", "fraction": 0.5, "message": "x"}',
             {"type": "progress", "fraction": 0.5, "message": "x"},
         ),
-        ('a warning without end{"type": "log", "message": "y"}', {"type": "log", "message": "y"}),
+        ('a warning without end@LightSeg {"type": "log", "message": "y"}', {"type": "log", "message": "y"}),
         ("a warning", {"type": "log", "message": "a warning"}),
-        ('{"type": broken', {"type": "log", "message": '{"type": broken'}),
+        ('@LightSeg {"type": broken', {"type": "log", "message": '@LightSeg {"type": broken'}),
         ("", {"type": "log", "message": ""}),
     ],
 )
