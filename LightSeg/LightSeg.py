@@ -1,8 +1,10 @@
 """LightSeg as a module of 3D Slicer; everything that is not a button is in LightSegLib."""
 
 import sys
+import unittest
 from pathlib import Path
 
+import qt
 import slicer
 import vtk
 from slicer import vtkMRMLLabelMapVolumeNode, vtkMRMLSegmentationNode
@@ -22,15 +24,22 @@ try:
 except ImportError:  # the source tree, where the library is beside this folder
     sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from LightSegLib.bundles import bundle_names, load_bundle
-from LightSegLib.errors import CancelledError, LightSegError, MissingDependencyError
-from LightSegLib.resources import resources_root
-from LightSegLib.slicer_bridge.dependencies import missing_dependencies
-from LightSegLib.slicer_bridge.input_rows import InputRows
-from LightSegLib.slicer_bridge.run import SegmentRun
-from LightSegLib.slicer_bridge.start import segment, start_segment
+from LightSegLib.errors import LightSegError
+from LightSegLib.slicer_bridge.installer import missing_dependencies
+from LightSegLib.slicer_bridge.panel.dialogs import SlicerDialogs
+from LightSegLib.slicer_bridge.panel.input_rows import INPUT_ROLE
+from LightSegLib.slicer_bridge.panel.panel import Panel
+from LightSegLib.slicer_bridge.sample_data import SAMPLES, load_sample, register_samples
+from LightSegLib.slicer_bridge.start import (
+    segment,
+    segment_folder,
+    start_batch,
+    start_export,
+    start_measure,
+    start_segment,
+)
 
-PROGRESS_STEPS = 1000
+SETTLE_MS = 100
 
 
 class LightSeg(ScriptedLoadableModule):
@@ -43,19 +52,40 @@ class LightSeg(ScriptedLoadableModule):
         self.parent.dependencies = []
         self.parent.contributors = ["LightSeg developers"]
         self.parent.helpText = _(
-            "Segments lesions and organs with very small networks, on this computer's processor, offline. Choose a "
-            "model and volumes, click Segment, read the volumes. Research software, not a medical device."
+            "Segments white matter hyperintensities, brain tumors and the liver with very small networks, on this "
+            "computer, offline. Choose a task and volumes, click Segment, read the volumes. Research software, not a "
+            "medical device."
         )
         self.parent.acknowledgementText = _("The networks and their sources are described in each model's card.")
+        slicer.app.connect("startupCompleted()", self._register_samples)
+
+    def _register_samples(self) -> None:
+        register_samples(_prepare_sample)
+
+
+def _prepare_sample(name: str, nodes) -> None:
+    """Choose model, inputs and reference, so that one click on Segment is all that is left."""
+    parameters = LightSegLogic().getParameterNode()
+    parameters.reference = nodes["reference"]
+    for channel in SAMPLES[name].files:
+        parameters.parameterNode.SetNodeReferenceID(INPUT_ROLE + channel, nodes[channel].GetID())
+    parameters.model = SAMPLES[name].model
 
 
 @parameterNodeWrapper
 class LightSegParameterNode:
     """What the user chose; the inputs are node references `Input.<channel>`, as they depend on the model."""
 
-    model: str = "wmh-acu"  # what most come for; helpers like brain extraction sort before it
+    model: str = "wmh-acu"  # what most come for
     reference: vtkMRMLSegmentationNode | vtkMRMLLabelMapVolumeNode | None
+    reference_segment: str = ""
     output: vtkMRMLSegmentationNode
+    result: vtkMRMLSegmentationNode
+    postprocessing: str = "shipped"
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int = 0  # all
+    probabilities: bool = False
 
 
 class LightSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -65,9 +95,10 @@ class LightSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic: LightSegLogic | None = None
+        self.panel: Panel | None = None
+        self._timer = qt.QTimer()
         self._parameters: LightSegParameterNode | None = None
         self._gui_tag = None
-        self._run: SegmentRun | None = None
 
     def setup(self) -> None:
         """Build the panel; called once, when the module is first opened."""
@@ -77,142 +108,85 @@ class LightSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui = slicer.util.childWidgetVariables(panel)
         panel.setMRMLScene(slicer.mrmlScene)
         self.logic = LightSegLogic()
-        self.inputs = InputRows(self.ui.inputsButton.layout(), self._update_button)
         try:
-            for name in bundle_names():
-                self.ui.modelSelector.addItem(name)
-        except LightSegError as error:
+            self.panel = Panel(self.ui, self.logic, SlicerDialogs())
+        except LightSegError as error:  # a damaged installation
             self.ui.statusLabel.text = str(error)
-        self.ui.progressBar.maximum = PROGRESS_STEPS
-        self.ui.progressBar.visible = self.ui.resultsTable.visible = False
-        self.ui.modelSelector.connect("currentIndexChanged(int)", self._on_model)
-        self.ui.segmentButton.connect("clicked(bool)", self._on_segment)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._on_scene_start_close)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self._on_scene_end_close)
+            return
+        # Events come in bursts, and a node gets its name and image only after it was added.
+        self._timer.singleShot = True
+        self._timer.interval = SETTLE_MS
+        self._timer.connect("timeout()", self._on_settled)
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self._on_scene_start_close)
+        self.addObserver(scene, scene.EndCloseEvent, self._on_scene_end_close)
+        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndImportEvent):
+            self.addObserver(scene, event, self._on_scene_changed)
         self._use_parameters(self.logic.getParameterNode())
 
     def cleanup(self) -> None:
         """End a run and let go of the scene; called when the application closes or the module is reloaded."""
-        if self._run is not None:
-            self._run.cancel()
         self._use_parameters(None)
         self.removeObservers()
 
     def enter(self) -> None:
         """Follow the scene; called whenever the module is opened."""
-        if self._parameters is None:
+        if self._parameters is None and self.panel is not None:
             self._use_parameters(self.logic.getParameterNode())
 
     def _on_scene_start_close(self, caller, event) -> None:
-        if self._run is not None:
-            self._run.cancel()
         self._use_parameters(None)
 
     def _on_scene_end_close(self, caller, event) -> None:
         if self.parent.isEntered:
             self._use_parameters(self.logic.getParameterNode())
 
+    def _on_scene_changed(self, caller, event) -> None:
+        self._timer.start()
+
+    def _on_parameters_modified(self, caller, event) -> None:
+        self._timer.start()
+
+    def _on_settled(self) -> None:
+        if self._parameters is not None:
+            self.panel.follow(self._parameters)
+
     def _use_parameters(self, parameters: LightSegParameterNode | None) -> None:
+        if self.panel is None:
+            return
         if self._parameters is not None:
             self._parameters.disconnectGui(self._gui_tag)
-            self.removeObserver(self._parameters, vtk.vtkCommand.ModifiedEvent, self._update_button)
+            self.removeObserver(self._parameters, vtk.vtkCommand.ModifiedEvent, self._on_parameters_modified)
         self._parameters = parameters
+        self.panel.use(parameters)
         if parameters is not None:
-            index = self.ui.modelSelector.findText(parameters.model)
-            self.ui.modelSelector.setCurrentIndex(max(index, 0))
             self._gui_tag = parameters.connectGui(self.ui)
-            self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self._update_button)
-            self._on_model()
-
-    def _on_model(self, index: int = 0) -> None:
-        name = self.ui.modelSelector.currentText
-        if self._parameters is None or not name:
-            return
-        self._parameters.model = name
-        try:
-            bundle = load_bundle(name)
-        except LightSegError as error:
-            self.inputs.show((), self._parameters.parameterNode)
-            self.ui.statusLabel.text = str(error)
-        else:
-            self.inputs.show(bundle.inputs, self._parameters.parameterNode)
-            self.ui.modelSelector.toolTip = bundle.description
-        self._update_button()
-
-    def _update_button(self, caller=None, event=None) -> None:
-        is_running = self._run is not None
-        has_input = any(node is not None for node in self.inputs.nodes().values())
-        self.ui.segmentButton.text = _("Cancel") if is_running else _("Segment")
-        self.ui.segmentButton.enabled = is_running or has_input
-        self.ui.segmentButton.toolTip = "" if is_running or has_input else _("Choose a volume first")
-
-    def _on_segment(self, checked: bool = False) -> None:
-        if self._run is not None:
-            self._run.cancel()
-            return
-        try:
-            run = self.logic.start_segment(
-                model=self._parameters.model,
-                volumes=self.inputs.nodes(),
-                reference=self._parameters.reference,
-                output=self._parameters.output,
-                interactive=True,
-            )
-        except LightSegError as error:
-            self._show_error(error)
-            return
-        self._run = run
-        self.ui.progressBar.value = 0
-        self.ui.progressBar.visible = True
-        self._update_button()
-        run.on_progress(self._show_progress)
-        run.on_done(self._show_outcome)
-
-    def _show_progress(self, fraction: float, message: str) -> None:
-        self.ui.progressBar.value = round(fraction * PROGRESS_STEPS)
-        self.ui.statusLabel.text = message
-
-    def _show_outcome(self, run: SegmentRun) -> None:
-        self._run = None
-        self.ui.progressBar.visible = False
-        self._update_button()
-        try:
-            result = run.result()
-        except CancelledError as error:
-            self.ui.statusLabel.text = str(error)
-        except Exception as error:  # also the unexpected ones must reach the user
-            self._show_error(error)
-        else:
-            self.ui.resultsTable.setMRMLTableNode(result.table)
-            self.ui.resultsTable.visible = True
-            self.ui.statusLabel.text = _("{name}: done in {seconds:.1f} s").format(
-                name=result.segmentation.GetName(), seconds=result.timings_s["total"]
-            )
-
-    def _show_error(self, error: Exception) -> None:
-        self.ui.statusLabel.text = str(error)
-        slicer.util.errorDisplay(str(error), windowTitle="LightSeg")
+            self.addObserver(parameters, vtk.vtkCommand.ModifiedEvent, self._on_parameters_modified)
 
 
 class LightSegLogic(ScriptedLoadableModuleLogic):
-    """Segments volume nodes, for the panel and for the Python console.
+    """Segments volume nodes and folders, for the panel and for the Python console.
 
     >>> LightSegLogic().segment(model="wmh-acu", volumes={"FLAIR": getNode("FLAIR")}).volumes_ml
+    >>> LightSegLogic().segmentFolder("/data/cohort", "/data/results", model="wmh-acu").table
 
-    `segment` blocks, while the application stays alive, and returns nodes and numbers; `start_segment` returns a
-    handle at once.
+    `segment` and `segmentFolder` block, while the application stays alive; the others return a handle at once.
     """
 
     def getParameterNode(self) -> LightSegParameterNode:
         """Return the module's parameter node, typed."""
         return LightSegParameterNode(super().getParameterNode())
 
-    start_segment = staticmethod(start_segment)
     segment = staticmethod(segment)
+    segmentFolder = staticmethod(segment_folder)
+    start_segment = staticmethod(start_segment)
+    start_measure = staticmethod(start_measure)
+    start_export = staticmethod(start_export)
+    start_batch = staticmethod(start_batch)
 
 
 class LightSegTest(ScriptedLoadableModuleTest):
-    """The module's self-test: it segments the sample that comes with LightSeg."""
+    """The module's self-test: it segments a sample that comes with LightSeg."""
 
     def setUp(self) -> None:
         """Empty the scene."""
@@ -221,20 +195,21 @@ class LightSegTest(ScriptedLoadableModuleTest):
     def runTest(self) -> None:
         """Run the test."""
         self.setUp()
-        self.test_sample()
+        try:
+            self.test_sample()
+        except unittest.SkipTest as skipped:  # here nobody else tells
+            self.delayDisplay(f"Test skipped: {skipped}")
 
     def test_sample(self) -> None:
-        """Segment the sample and compare it with its reference; without OpenVINO, expect the typed error."""
-        samples = resources_root() / "Samples"
-        flair = slicer.util.loadVolume(str(samples / "wmh_flair.nii.gz"))
-        reference = slicer.util.loadLabelVolume(str(samples / "wmh_reference.nii.gz"))
-        job = {"model": "wmh-acu", "volumes": {"FLAIR": flair}, "reference": reference}
+        """Segment the sample and compare it with its reference; without OpenVINO this is skipped, not passed."""
+        nodes = load_sample("wmh")
         if missing_dependencies():
-            self.assertRaises(MissingDependencyError, LightSegLogic().segment, **job)
-            self.delayDisplay("OpenVINO is not installed: only the error was tested")
-            return
-        result = LightSegLogic().segment(**job)
-        self.assertGreater(result.volumes_ml[next(iter(result.volumes_ml))], 0)
-        self.assertGreater(result.agreement.dice, 0.5)
-        self.assertEqual(result.table.GetNumberOfRows(), 1)
+            self.skipTest("OpenVINO is not installed, and tests install nothing")
+        result = LightSegLogic().segment(
+            model=SAMPLES["wmh"].model, volumes={"FLAIR": nodes["FLAIR"]}, reference=nodes["reference"]
+        )
+        self.assertGreater(next(iter(result.volumes_ml.values())), 0)
+        self.assertGreater(result.agreement.dice, 0.8)
+        self.assertEqual(result.volumes_table.GetNumberOfRows(), 1)
+        self.assertEqual(result.agreement_table.GetNumberOfRows(), 1)
         self.delayDisplay(f"Test passed, Dice {result.agreement.dice:.3f}")

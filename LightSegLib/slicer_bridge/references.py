@@ -1,4 +1,4 @@
-"""A reference - a segmentation or a labelmap volume - on the grid of the input, in world space."""
+"""A segmentation or a labelmap volume on the grid of the input, in world space: a reference, or a corrected result."""
 
 from collections.abc import Sequence
 
@@ -15,38 +15,40 @@ from LightSegLib.slicer_bridge.grids import Grid, matrix_from_vtk, vtk_from_matr
 from LightSegLib.slicer_bridge.transforms import ParentTransform, parent_transform, reslice
 from LightSegLib.slicer_bridge.volumes import node_grid, scalar_image_data
 
-__all__ = ["reference_labelmap"]
+__all__ = ["labelmap_of"]
 
 BINARY = "Binary labelmap"
 NODE_CLASSES = ("vtkMRMLSegmentationNode", "vtkMRMLLabelMapVolumeNode", "vtkMRMLScalarVolumeNode")
 
 
-def reference_labelmap(
+def labelmap_of(
     node: "slicer.vtkMRMLNode",
     grid: Grid,
     segments: Sequence[Segment],
     *,
     known_values: Sequence[tuple[int, ...]] = (),
+    segment_name: str = "",
+    what: str = "reference",
 ) -> sitk.Image:
-    """Return a reference node as a uint16 labelmap (LPS) with the values of `segments` on `grid` (world space).
+    """Return a node as a uint16 labelmap (LPS) with the values of `segments` on `grid` (world space).
 
-    Transforms above the reference, linear or not, are applied; another grid is resampled with nearest neighbor, in
-    one step. In a segmentation node the segments are found by terminology, then by name; a single segment stands for
-    a single segment. In a volume the values must be those of `segments`; a single value other than 0 stands for a
+    `what` it is called in messages. Transforms above the node, linear or not, are applied; another grid is resampled with nearest neighbor, in
+    one step. In a segmentation node the segments are found by name, then by terminology; `segment_name`, if
+    given, or a single segment stands for a single segment. In a volume the values must be those of `segments`; a single value other than 0 stands for a
     single segment. With `known_values`, a bundle's `reference_values`, a volume has one of these sets and keeps it.
     Errors: InputError if the node is of another kind, empty of voxels or its segments or values do not fit;
     GeometryError if nothing of it lies within `grid`.
     """
     if node is None or not any(node.IsA(name) for name in NODE_CLASSES):
-        what = "nothing" if node is None else f'{node.GetNodeTagName()} "{node.GetName()}"'
-        raise InputError(f"A reference must be a segmentation or a labelmap volume, got {what}")
+        got = "nothing" if node is None else f'{node.GetNodeTagName()} "{node.GetName()}"'
+        raise InputError(f"A {what} must be a segmentation or a labelmap volume, got {got}")
     if node.IsA("vtkMRMLSegmentationNode"):
-        labels, is_empty = _from_segmentation(node, grid, segments)
+        labels, is_empty = _from_segmentation(node, grid, segments, segment_name, what)
     else:
         labels, is_empty = _from_volume(node, grid, segments, known_values)
     if not labels.any() and not is_empty:
         raise GeometryError(
-            f'The reference "{node.GetName()}" lies wholly outside the input volume: '
+            f'The {what} "{node.GetName()}" lies wholly outside the input volume: '
             "check that they belong together and that their transforms agree"
         )
     return grid.image(labels)
@@ -82,13 +84,13 @@ def _from_volume(
 
 
 def _from_segmentation(
-    node: "slicer.vtkMRMLSegmentationNode", grid: Grid, segments: Sequence[Segment]
+    node: "slicer.vtkMRMLSegmentationNode", grid: Grid, segments: Sequence[Segment], segment_name: str, what: str
 ) -> tuple[np.ndarray, bool]:
     parent = parent_transform(node)
     segmentation = _with_labelmaps(node, parent, grid)
     labels = np.zeros(grid.size[::-1], np.uint16)
     is_empty = True
-    for segment_id, segment in _matches(node, segments):
+    for segment_id, segment in _matches(node, segments, segment_name, what):
         source = segmentation.GetSegment(segment_id)
         image_data = source.GetRepresentation(BINARY)
         if image_data is None or image_data.IsEmpty():
@@ -103,12 +105,17 @@ def _from_segmentation(
     return labels, is_empty
 
 
-def _matches(node: "slicer.vtkMRMLSegmentationNode", segments: Sequence[Segment]) -> list[tuple[str, Segment]]:
+def _matches(
+    node: "slicer.vtkMRMLSegmentationNode", segments: Sequence[Segment], segment_name: str, what: str
+) -> list[tuple[str, Segment]]:
     """Return the id of the node's segment for each of `segments`, by name, else by terminology."""
     segmentation = node.GetSegmentation()
     own = {segment_id: segmentation.GetSegment(segment_id) for segment_id in segmentation.GetSegmentIDs()}
-    if len(own) == 1 and len(segments) == 1:
-        return [(next(iter(own)), segments[0])]
+    chosen = [key for key, other in own.items() if segment_name in ("", other.GetName())]
+    if segment_name and len(chosen) != 1:
+        raise InputError(f'The {what} "{node.GetName()}" has no segment "{segment_name}": choose one that it has')
+    if len(chosen) == 1 and len(segments) == 1:
+        return [(chosen[0], segments[0])]
     pairs = []
     for segment in segments:
         named = [key for key, other in own.items() if other.GetName().casefold() == segment.name.casefold()]
@@ -118,7 +125,7 @@ def _matches(node: "slicer.vtkMRMLSegmentationNode", segments: Sequence[Segment]
             names = ", ".join(other.GetName() for other in own.values()) or "none"
             problem = "several segments" if fitting else "no segment"
             raise InputError(
-                f'The reference "{node.GetName()}" has {problem} for {segment.name} (its segments: {names}): '
+                f'The {what} "{node.GetName()}" has {problem} for {segment.name} (its segments: {names}): '
                 f'name one of them "{segment.name}"'
             )
         pairs.append((fitting[0], segment))

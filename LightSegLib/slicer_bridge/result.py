@@ -16,20 +16,23 @@ __all__ = ["SegmentResult"]
 class SegmentResult:
     """Nodes and numbers of one finished run.
 
-    `segmentation` and `table` are in the scene of the input. `volumes_ml` by the names of segments and of regions
+    `segmentation` and its tables are in the scene of the input; `agreement_table` is None without a reference. `volumes_ml` by the names of segments and of regions
     made of segments. `lesion_count`: None for models that segment no lesions. `agreements` with the reference by the
     same names, empty without one.
-    `timings_s`: seconds by stage and in "total".
+    `timings_s`: seconds by stage and in "total". `largest_finding_ras`: a point within the largest connected part of
+    the segmentation, in world space (RAS, mm); None if that is empty.
     """
 
     segmentation: "slicer.vtkMRMLSegmentationNode"
-    table: "slicer.vtkMRMLTableNode"
+    volumes_table: "slicer.vtkMRMLTableNode"
+    agreement_table: "slicer.vtkMRMLTableNode | None"
     probabilities: "slicer.vtkMRMLScalarVolumeNode | None"
     volumes_ml: Mapping[str, float]
     lesion_count: int | None
     agreements: Mapping[str, Agreement]
     timings_s: Mapping[str, float]
     provenance: Mapping[str, Any]
+    largest_finding_ras: tuple[float, float, float] | None
 
     @property
     def agreement(self) -> Agreement | None:

@@ -1,15 +1,16 @@
-"""A segmentation under way: progress, cancel, and what to do at its end."""
+"""A worker's job under way: progress, cancel, and what to do at its end."""
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from LightSegLib import errors
 from LightSegLib.errors import CancelledError, EngineError, LightSegError
 from LightSegLib.slicer_bridge.events import Ticker, process_events
-from LightSegLib.slicer_bridge.result import SegmentResult
 
-__all__ = ["SegmentRun", "Task", "Worker"]
+__all__ = ["Task", "Worker", "WorkerRun"]
+
+ResultT = TypeVar("ResultT", covariant=True)
 
 WAIT_S = 0.02
 
@@ -24,11 +25,11 @@ class Worker(Protocol):
         """End the process with everything that it started."""
 
 
-class Task(Protocol):
+class Task(Protocol[ResultT]):
     """What a run needs to know of its job."""
 
-    def finish(self, result: dict[str, Any]) -> SegmentResult:
-        """Turn the worker's result into nodes."""
+    def finish(self, result: dict[str, Any]) -> ResultT:
+        """Turn the worker's result into nodes, or whatever the run gives."""
 
     def in_words(self, text: str) -> str:
         """Name nodes instead of temporary files in a text."""
@@ -37,27 +38,28 @@ class Task(Protocol):
         """Remove the job's temporary files."""
 
 
-class SegmentRun:
-    """Handle of a segmentation that runs in another process.
+class WorkerRun(Generic[ResultT]):
+    """Handle of a job that runs in another process.
 
     Inside the application it advances by itself; elsewhere `poll` or `wait` advance it. Callbacks are called from
     there, in the thread that made the handle.
     """
 
-    _running: set["SegmentRun"] = set()
+    _running: set["WorkerRun[Any]"] = set()
 
-    def __init__(self, worker: Worker, task: Task) -> None:
+    def __init__(self, worker: Worker, task: Task[ResultT]) -> None:
         self.progress = 0.0
         self.message = "Starting"
         self.log: list[str] = []
         self._worker, self._task = worker, task
         self._outcome: dict[str, Any] | None = None
-        self._result: SegmentResult | None = None
+        self._result: ResultT | None = None
         self._error: Exception | None = None
         self._is_done = self._is_polling = False
         self._progress_callbacks: list[Callable[[float, str], None]] = []
         self._log_callbacks: list[Callable[[str], None]] = []
-        self._done_callbacks: list[Callable[[SegmentRun], None]] = []
+        self._message_callbacks: list[Callable[[dict[str, Any]], None]] = []
+        self._done_callbacks: list[Callable[[WorkerRun[ResultT]], None]] = []
         self._ticker = Ticker(self.poll)
         # The caller need not keep the handle.
         self._running.add(self)
@@ -80,22 +82,26 @@ class SegmentRun:
         """Have `callback(line)` called for each line that the worker logs."""
         self._log_callbacks.append(callback)
 
-    def on_done(self, callback: "Callable[[SegmentRun], None]") -> None:
+    def on_message(self, callback: Callable[[dict[str, Any]], None]) -> None:
+        """Have `callback(message)` called for what only jobs of one kind tell, such as the cases of a batch."""
+        self._message_callbacks.append(callback)
+
+    def on_done(self, callback: "Callable[[WorkerRun[ResultT]], None]") -> None:
         """Have `callback(run)` called once at the end, at once if that has passed; then `result()` gives or raises."""
         if self._is_done:
             callback(self)
         else:
             self._done_callbacks.append(callback)
 
-    def result(self) -> SegmentResult:
+    def result(self) -> ResultT:
         """Return the result of a finished run; raises the run's error, EngineError if it is not finished."""
         if self._error is not None:
             raise self._error
         if self._result is None:
-            raise EngineError("The segmentation is not finished: wait() for it, or use on_done()")
+            raise EngineError("The run is not finished: wait() for it, or use on_done()")
         return self._result
 
-    def wait(self) -> SegmentResult:
+    def wait(self) -> ResultT:
         """Block until the run ends while the application's events are processed; return or raise like `result`."""
         while not self._is_done:
             self.poll()
@@ -134,8 +140,11 @@ class SegmentRun:
                 tell_line(line)
         elif kind == "end":
             self._conclude(message["code"])
-        else:
+        elif kind in ("result", "error"):
             self._outcome = message
+        else:
+            for tell_message in self._message_callbacks:
+                tell_message(message)
 
     def _conclude(self, code: int) -> None:
         outcome = self._outcome
@@ -158,7 +167,7 @@ class SegmentRun:
             else:
                 self._end(result=result)
 
-    def _end(self, *, result: SegmentResult | None = None, error: Exception | None = None) -> None:
+    def _end(self, *, result: ResultT | None = None, error: Exception | None = None) -> None:
         self._result, self._error, self._is_done = result, error, True
         self._ticker.stop()
         self._running.discard(self)

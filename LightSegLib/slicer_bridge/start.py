@@ -1,22 +1,37 @@
-"""The job as Slicer's users start it: nodes in, a run that fills nodes out."""
+"""The jobs as Slicer's users start them: nodes or files in, a run that gives nodes or a table."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import slicer
 
 from LightSegLib.errors import ChannelError, InputError
+from LightSegLib.job import BatchJob
 from LightSegLib.pipeline.channels import match_channels
 from LightSegLib.pipeline.ensemble import ensemble_inputs, load_ensemble
-from LightSegLib.slicer_bridge.dependencies import ensure_dependencies
+from LightSegLib.postprocess.choices import SHIPPED, Choice, choose
+from LightSegLib.slicer_bridge.batch_task import BatchResult, BatchTask
+from LightSegLib.slicer_bridge.export_task import ExportTask
+from LightSegLib.slicer_bridge.installer import ensure_dependencies
+from LightSegLib.slicer_bridge.measure_task import MeasureTask
 from LightSegLib.slicer_bridge.process import WorkerProcess
 from LightSegLib.slicer_bridge.result import SegmentResult
-from LightSegLib.slicer_bridge.run import SegmentRun
+from LightSegLib.slicer_bridge.run import Task, WorkerRun
+from LightSegLib.slicer_bridge.segment_task import Options, SegmentTask
 from LightSegLib.slicer_bridge.segmentations import check_output
-from LightSegLib.slicer_bridge.task import Options, SceneTask
 from LightSegLib.slicer_bridge.volumes import scalar_image_data
 
-__all__ = ["segment", "start_segment"]
+__all__ = ["segment", "segment_folder", "start_batch", "start_export", "start_measure", "start_segment"]
+
+ResultT = TypeVar("ResultT", covariant=True)
+
+
+class WrittenTask(Task[ResultT], Protocol[ResultT]):
+    """A task that writes the files of its job."""
+
+    def write(self) -> Path:
+        """Write the worker's input files and return the job's file."""
 
 
 def start_segment(
@@ -24,21 +39,20 @@ def start_segment(
     model: str | Path | Sequence[str | Path],
     volumes: "Mapping[str, slicer.vtkMRMLScalarVolumeNode | None]",
     reference: "slicer.vtkMRMLNode | None" = None,
+    reference_segment: str = "",
     output: "slicer.vtkMRMLSegmentationNode | None" = None,
     probabilities: "slicer.vtkMRMLScalarVolumeNode | None" = None,
     interactive: bool = False,
-    device: str = "auto",
-    engine: str = "auto",
-    threads: int | None = None,
-) -> SegmentRun:
+    options: Options = Options(),
+) -> WorkerRun[SegmentResult]:
     """Start to segment volume nodes in a worker process and return at once.
 
     `model`: a model's name or folder, or several of one task, whose probabilities are averaged.
     `volumes` maps channel names ("FLAIR") to scalar volume nodes; None means not given. All are taken in world space.
-    `reference`: a segmentation or labelmap volume node, on any grid, under any transform. `output`: the segmentation
+    `reference`: a segmentation or labelmap volume node, on any grid, under any transform; of a segmentation with
+    several segments, `reference_segment` is the name of the one to compare with. `output`: the segmentation
     node whose content is replaced; None makes a new one. `probabilities`: a volume node to fill. Only if
-    `interactive`, missing packages are offered for installation. `device`, `engine`
-    and `threads` are those of `Segmenter`.
+    `interactive`, missing packages are offered for installation.
     Errors, raised here: BundleError, ChannelError, InputError, GeometryError, MissingDependencyError; later ones are
     raised by the run's `result`.
     """
@@ -49,22 +63,23 @@ def start_segment(
     check_output(output, reference=reference)
     if probabilities is not None and (len(bundles[0].segments) != 1 or probabilities in spelled.values()):
         raise InputError("Probabilities need a volume node of their own and a model with one segment")
-    if engine != "pytorch":
-        ensure_dependencies(interactive=interactive)
-    task = SceneTask(
-        bundles=bundles,
-        volumes=spelled,
-        main=next(iter(spelled)),
-        reference=reference,
-        output=output,
-        probabilities=probabilities,
-        options=Options(device=device, engine=engine, threads=threads),
+    asked = Choice(
+        strategy=options.postprocessing, threshold=options.threshold, min_lesion_ml=options.min_lesion_ml
     )
-    try:
-        return SegmentRun(WorkerProcess(task.write()), task)
-    except BaseException:
-        task.clean()
-        raise
+    choose(bundles[0], asked)
+    if options.engine != "pytorch":
+        ensure_dependencies(interactive=interactive)
+    return _start(
+        SegmentTask(
+            bundles=bundles,
+            volumes=spelled,
+            reference=reference,
+            reference_segment=reference_segment,
+            output=output,
+            probabilities=probabilities,
+            options=options,
+        )
+    )
 
 
 def segment(
@@ -72,28 +87,112 @@ def segment(
     model: str | Path | Sequence[str | Path],
     volumes: "Mapping[str, slicer.vtkMRMLScalarVolumeNode | None]",
     reference: "slicer.vtkMRMLNode | None" = None,
+    reference_segment: str = "",
     output: "slicer.vtkMRMLSegmentationNode | None" = None,
     probabilities: "slicer.vtkMRMLScalarVolumeNode | None" = None,
     interactive: bool = False,
-    device: str = "auto",
-    engine: str = "auto",
-    threads: int | None = None,
+    options: Options = Options(),
 ) -> SegmentResult:
     """Segment volume nodes in a worker process and return the result; the application's events are processed meanwhile.
 
     Arguments and errors: as for `start_segment`, and whatever the worker finds wrong, each a LightSegError in one line.
     """
-    run = start_segment(
-        model=model,
-        volumes=volumes,
-        reference=reference,
-        output=output,
-        probabilities=probabilities,
-        interactive=interactive,
-        device=device,
-        engine=engine,
-        threads=threads,
+    return _wait(
+        start_segment(
+            model=model,
+            volumes=volumes,
+            reference=reference,
+            reference_segment=reference_segment,
+            output=output,
+            probabilities=probabilities,
+            interactive=interactive,
+            options=options,
+        )
     )
+
+
+def start_measure(
+    segmentation: "slicer.vtkMRMLSegmentationNode", *, report: Path | None = None
+) -> WorkerRun[SegmentResult]:
+    """Start to measure a result again, as after a correction, and to write its report (.html) if a file is given.
+
+    Errors, raised here: InputError for a segmentation that is no result of LightSeg or has lost its segments.
+    """
+    return _start(MeasureTask(segmentation, report))
+
+
+def start_export(segmentation: "slicer.vtkMRMLSegmentationNode", path: Path) -> WorkerRun[Path]:
+    """Start to write a result as DICOM SEG; its main input must have come from DICOM.
+
+    Errors, raised here: InputError for a segmentation that is no result of LightSeg or whose DICOM files are gone.
+    """
+    return _start(ExportTask(segmentation, path))
+
+
+def start_batch(
+    cases: str | Path,
+    folder: str | Path,
+    *,
+    model: str | Path | Sequence[str | Path],
+    interactive: bool = False,
+    overwrite: bool = False,
+    report: bool = False,
+    options: Options = Options(),
+) -> WorkerRun[BatchResult]:
+    """Start to segment a cohort, a folder or a CSV file, with results and one table in `folder`; returns at once.
+
+    `overwrite`: also the cases whose results are there already. `report`: a page with pictures for each case.
+    Messages of the run tell about each case. Errors, raised here: BundleError, InputError, MissingDependencyError.
+    """
+    bundles = load_ensemble(model)
+    if options.engine != "pytorch":
+        ensure_dependencies(interactive=interactive)
+    job = BatchJob(
+        models=[str(bundle.folder) for bundle in bundles],
+        sources=[str(cases)],
+        output=str(folder),
+        overwrite=overwrite,
+        report=report,
+        **vars(options),
+    )
+    return _start(BatchTask(job))
+
+
+def segment_folder(
+    cases: str | Path,
+    folder: str | Path,
+    *,
+    model: str | Path | Sequence[str | Path],
+    interactive: bool = False,
+    overwrite: bool = False,
+    report: bool = False,
+    options: Options = Options(),
+) -> BatchResult:
+    """Segment a cohort of files and return its table and counts; the application's events are processed meanwhile.
+
+    Prints a line for each case. Arguments and errors: as for `start_batch`; a case that fails does not stop the others.
+    """
+    run = start_batch(
+        cases, folder, model=model, interactive=interactive, overwrite=overwrite, report=report, options=options
+    )
+    run.on_message(_print_case)
+    return _wait(run)
+
+
+def _print_case(message: Mapping[str, object]) -> None:
+    if message["type"] == "case" and message["status"] != "running":
+        print(f"{message['name']}: {message['status']} {message.get('message') or ''}".rstrip())
+
+
+def _start(task: WrittenTask[ResultT]) -> WorkerRun[ResultT]:
+    try:
+        return WorkerRun(WorkerProcess(task.write()), task)
+    except BaseException:
+        task.clean()
+        raise
+
+
+def _wait(run: WorkerRun[ResultT]) -> ResultT:
     try:
         return run.wait()
     finally:

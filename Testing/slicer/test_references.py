@@ -13,7 +13,7 @@ from places import add_transform, add_warp, rotation, set_matrix
 from LightSegLib.errors import GeometryError, InputError
 from LightSegLib.segments import Code, Segment, Terminology
 from LightSegLib.slicer_bridge.grids import Grid
-from LightSegLib.slicer_bridge.references import reference_labelmap
+from LightSegLib.slicer_bridge.references import labelmap_of
 
 SCENE = slicer.vtkMRMLScene
 LABELMAP = slicer.vtkMRMLLabelMapVolumeNode
@@ -48,12 +48,12 @@ def as_segmentation(scene: SCENE, labelmap: LABELMAP) -> slicer.vtkMRMLSegmentat
 
 
 def test_a_labelmap_on_the_same_grid_is_taken_voxel_by_voxel(truth: LABELMAP) -> None:
-    labels = reference_labelmap(truth, grid(), [WMH])
+    labels = labelmap_of(truth, grid(), [WMH])
     assert np.array_equal(sitk.GetArrayViewFromImage(labels), head_arrays()[1])
 
 
 def test_a_segmentation_is_taken_voxel_by_voxel(scene: SCENE, truth: LABELMAP) -> None:
-    labels = reference_labelmap(as_segmentation(scene, truth), grid(), [WMH])
+    labels = labelmap_of(as_segmentation(scene, truth), grid(), [WMH])
     assert np.array_equal(sitk.GetArrayViewFromImage(labels), head_arrays()[1])
 
 
@@ -71,7 +71,7 @@ def test_a_rotated_finer_grid_gives_the_same_lesions(scene: SCENE, as_node: Any)
     node = slicer.util.addVolumeFromArray(
         fine.transpose(2, 1, 0).copy(), ijkToRAS=matrix, nodeClassName="vtkMRMLLabelMapVolumeNode"
     )
-    assert dice(reference_labelmap(as_node(scene, node), grid(), [WMH]), head_arrays()[1]) > 0.9
+    assert dice(labelmap_of(as_node(scene, node), grid(), [WMH]), head_arrays()[1]) > 0.9
 
 
 @pytest.mark.parametrize("as_node", [lambda scene, node: node, as_segmentation], ids=["labelmap", "segmentation"])
@@ -80,7 +80,7 @@ def test_a_linear_transform_above_the_reference_counts(scene: SCENE, truth: LABE
     set_matrix(truth, np.linalg.inv(away) @ head_matrix())
     node = as_node(scene, truth)
     add_transform(scene, away, node)
-    labels = reference_labelmap(node, grid(), [WMH])
+    labels = labelmap_of(node, grid(), [WMH])
     assert np.array_equal(sitk.GetArrayViewFromImage(labels), head_arrays()[1])
 
 
@@ -106,7 +106,7 @@ def test_surfaces_alone_are_filled(scene: SCENE, truth: LABELMAP) -> None:
     node.GetSegmentation().SetSourceRepresentationName("Closed surface")
     node.RemoveBinaryLabelmapRepresentation()
     add_transform(scene, away, node)
-    assert dice(reference_labelmap(node, grid(), [WMH]), head_arrays()[1]) > 0.85
+    assert dice(labelmap_of(node, grid(), [WMH]), head_arrays()[1]) > 0.85
     assert not node.GetSegmentation().ContainsRepresentation("Binary labelmap"), "the node is left as it was"
 
 
@@ -114,19 +114,19 @@ def test_any_single_value_stands_for_the_only_segment(scene: SCENE) -> None:
     node = slicer.util.addVolumeFromArray(
         head_arrays()[1] * 255, ijkToRAS=head_matrix(), nodeClassName="vtkMRMLLabelMapVolumeNode"
     )
-    assert set(np.unique(sitk.GetArrayFromImage(reference_labelmap(node, grid(), [WMH])))) == {0, 1}
+    assert set(np.unique(sitk.GetArrayFromImage(labelmap_of(node, grid(), [WMH])))) == {0, 1}
 
 
 def test_a_mask_in_an_ordinary_volume_node_will_do(scene: SCENE) -> None:
     node = slicer.util.addVolumeFromArray(head_arrays()[1].astype(float), ijkToRAS=head_matrix())
-    assert dice(reference_labelmap(node, grid(), [WMH]), head_arrays()[1]) == 1
+    assert dice(labelmap_of(node, grid(), [WMH]), head_arrays()[1]) == 1
 
 
 def test_of_several_segments_the_one_of_that_name_is_compared(scene: SCENE, truth: LABELMAP) -> None:
     node = as_segmentation(scene, truth)
     node.GetSegmentation().GetNthSegment(0).SetName("white matter HYPERINTENSITY")
     node.GetSegmentation().AddEmptySegment("other", "Ventricles")
-    assert dice(reference_labelmap(node, grid(), [WMH]), head_arrays()[1]) == 1
+    assert dice(labelmap_of(node, grid(), [WMH]), head_arrays()[1]) == 1
 
 
 def test_of_several_segments_the_one_of_that_terminology_is_compared(scene: SCENE, truth: LABELMAP) -> None:
@@ -134,14 +134,14 @@ def test_of_several_segments_the_one_of_that_terminology_is_compared(scene: SCEN
     node.GetSegmentation().GetNthSegment(0).SetName("Läsionen")
     node.GetSegmentation().GetNthSegment(0).SetTag("TerminologyEntry", WMH.terminology_tag())
     node.GetSegmentation().AddEmptySegment("other", "Ventricles")
-    assert dice(reference_labelmap(node, grid(), [WMH]), head_arrays()[1]) == 1
+    assert dice(labelmap_of(node, grid(), [WMH]), head_arrays()[1]) == 1
 
 
 def test_segments_become_the_values_of_the_model(scene: SCENE, truth: LABELMAP) -> None:
     node = as_segmentation(scene, truth)
     node.GetSegmentation().GetNthSegment(0).SetName("Core")
     node.GetSegmentation().AddEmptySegment("other", WMH.name)
-    labels = sitk.GetArrayFromImage(reference_labelmap(node, grid(), [WMH, CORE]))
+    labels = sitk.GetArrayFromImage(labelmap_of(node, grid(), [WMH, CORE]))
     assert np.array_equal(labels, 2 * head_arrays()[1])
 
 
@@ -152,7 +152,7 @@ def test_a_missing_segment_is_named(scene: SCENE, truth: LABELMAP) -> None:
     with pytest.raises(
         InputError, match=r'"Expert segmentation" has no segment for White .* \(its segments: Left, Right\)'
     ):
-        reference_labelmap(node, grid(), [WMH])
+        labelmap_of(node, grid(), [WMH])
 
 
 def test_foreign_values_are_refused(scene: SCENE) -> None:
@@ -163,13 +163,13 @@ def test_foreign_values_are_refused(scene: SCENE) -> None:
         array, ijkToRAS=head_matrix(), name="Parcels", nodeClassName="vtkMRMLLabelMapVolumeNode"
     )
     with pytest.raises(InputError, match='"Parcels" has 2 values, none of them 1'):
-        reference_labelmap(node, grid(), [WMH])
+        labelmap_of(node, grid(), [WMH])
 
 
 def test_a_reference_elsewhere_is_refused(scene: SCENE, truth: LABELMAP) -> None:
     add_transform(scene, rotation(0, shift=(500, 0, 0)), truth)
     with pytest.raises(GeometryError, match='"Expert" lies wholly outside the input volume'):
-        reference_labelmap(truth, grid(), [WMH])
+        labelmap_of(truth, grid(), [WMH])
 
 
 @pytest.mark.parametrize("as_node", [lambda scene, node: node, as_segmentation], ids=["labelmap", "segmentation"])
@@ -180,13 +180,13 @@ def test_an_empty_reference_is_a_reference(scene: SCENE, truth: LABELMAP, as_nod
     else:
         node.GetSegmentation().RemoveAllSegments()
         node.GetSegmentation().AddEmptySegment("none", "No lesions")
-    assert not sitk.GetArrayFromImage(reference_labelmap(node, grid(), [WMH])).any()
+    assert not sitk.GetArrayFromImage(labelmap_of(node, grid(), [WMH])).any()
 
 
 def test_what_is_no_reference_is_refused(scene: SCENE) -> None:
     model = scene.AddNewNodeByClass("vtkMRMLModelNode", "Skull")
     with pytest.raises(InputError, match='must be a segmentation or a labelmap volume, got Model "Skull"'):
-        reference_labelmap(model, grid(), [WMH])
+        labelmap_of(model, grid(), [WMH])
 
 
 def test_agreement_is_measured_against_a_reference_on_another_grid(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from LightSegLib.errors import CancelledError, EngineError, InputError
-from LightSegLib.slicer_bridge.run import SegmentRun
+from LightSegLib.slicer_bridge.run import WorkerRun
 
 
 class PlayedWorker:
@@ -53,14 +53,14 @@ def task() -> PlayedTask:
 
 
 @pytest.fixture
-def run(worker: PlayedWorker, task: PlayedTask) -> SegmentRun:
-    return SegmentRun(worker, task)
+def run(worker: PlayedWorker, task: PlayedTask) -> WorkerRun:
+    return WorkerRun(worker, task)
 
 
 END = {"type": "end", "code": 0}
 
 
-def test_progress_and_log_are_told_and_kept(run: SegmentRun, worker: PlayedWorker) -> None:
+def test_progress_and_log_are_told_and_kept(run: WorkerRun, worker: PlayedWorker) -> None:
     told: list[Any] = []
     run.on_progress(lambda fraction, message: told.append((fraction, message)))
     run.on_log(told.append)
@@ -73,8 +73,8 @@ def test_progress_and_log_are_told_and_kept(run: SegmentRun, worker: PlayedWorke
     assert (run.progress, run.message, run.log) == (0.25, "Reading", ["the volume is large"])
 
 
-def test_the_result_comes_when_the_process_has_ended(run: SegmentRun, worker: PlayedWorker, task: PlayedTask) -> None:
-    done: list[SegmentRun] = []
+def test_the_result_comes_when_the_process_has_ended(run: WorkerRun, worker: PlayedWorker, task: PlayedTask) -> None:
+    done: list[WorkerRun] = []
     run.on_done(done.append)
     worker.outbox = [{"type": "result", "result": {}}]
     run.poll()
@@ -88,21 +88,21 @@ def test_the_result_comes_when_the_process_has_ended(run: SegmentRun, worker: Pl
     assert task.cleaned == 1
 
 
-def test_a_late_listener_is_called_at_once(run: SegmentRun) -> None:
+def test_a_late_listener_is_called_at_once(run: WorkerRun) -> None:
     run.cancel()
-    done: list[SegmentRun] = []
+    done: list[WorkerRun] = []
     run.on_done(done.append)
     assert done == [run]
 
 
-def test_an_error_keeps_its_class_and_names_nodes(run: SegmentRun, worker: PlayedWorker) -> None:
+def test_an_error_keeps_its_class_and_names_nodes(run: WorkerRun, worker: PlayedWorker) -> None:
     worker.outbox = [{"type": "error", "error": "InputError", "message": "/tmp/x is empty"}, {**END, "code": 2}]
     with pytest.raises(InputError, match="^the volume is empty$"):
         run.wait()
 
 
 def test_a_failure_to_show_the_result_reaches_the_caller(
-    run: SegmentRun, worker: PlayedWorker, task: PlayedTask
+    run: WorkerRun, worker: PlayedWorker, task: PlayedTask
 ) -> None:
     task.failure = ValueError("no room in the scene")
     worker.outbox = [{"type": "result"}, END]
@@ -111,8 +111,8 @@ def test_a_failure_to_show_the_result_reaches_the_caller(
     assert task.cleaned == 1
 
 
-def test_cancel_ends_once(run: SegmentRun, worker: PlayedWorker, task: PlayedTask) -> None:
-    done: list[SegmentRun] = []
+def test_cancel_ends_once(run: WorkerRun, worker: PlayedWorker, task: PlayedTask) -> None:
+    done: list[WorkerRun] = []
     run.on_done(done.append)
     run.cancel()
     run.cancel()
@@ -122,14 +122,14 @@ def test_cancel_ends_once(run: SegmentRun, worker: PlayedWorker, task: PlayedTas
     assert isinstance(run.error, CancelledError)
 
 
-def test_a_callback_may_cancel(run: SegmentRun, worker: PlayedWorker) -> None:
+def test_a_callback_may_cancel(run: WorkerRun, worker: PlayedWorker) -> None:
     run.on_progress(lambda fraction, message: run.cancel())
     worker.outbox = [{"type": "progress", "fraction": 0.1, "message": "a"}, {"type": "result"}, END]
     run.poll()
     assert isinstance(run.error, CancelledError)
 
 
-def test_polling_within_a_callback_does_not_disorder_messages(run: SegmentRun, worker: PlayedWorker) -> None:
+def test_polling_within_a_callback_does_not_disorder_messages(run: WorkerRun, worker: PlayedWorker) -> None:
     seen: list[float] = []
 
     def tell_and_poll(fraction: float, message: str) -> None:
@@ -148,7 +148,7 @@ def test_polling_within_a_callback_does_not_disorder_messages(run: SegmentRun, w
     assert seen == [1, 2, 9]
 
 
-def test_a_silent_end_is_an_error_with_the_last_line(run: SegmentRun, worker: PlayedWorker) -> None:
+def test_a_silent_end_is_an_error_with_the_last_line(run: WorkerRun, worker: PlayedWorker) -> None:
     worker.outbox = [{"type": "log", "message": "Killed"}, {"type": "end", "code": -9}]
     with pytest.raises(EngineError, match=r"exit code -9; last line: Killed"):
         run.wait()

@@ -1,0 +1,58 @@
+"""Exports a result as DICOM SEG."""
+
+from pathlib import Path
+from typing import Any
+
+import slicer
+
+from LightSegLib.bundles import load_bundle
+from LightSegLib.errors import InputError
+from LightSegLib.job import DicomSegJob, write_job
+from LightSegLib.slicer_bridge.dicom_sources import dicom_files, why_no_dicom_export
+from LightSegLib.slicer_bridge.measure_task import require_result
+from LightSegLib.slicer_bridge.references import labelmap_of
+from LightSegLib.slicer_bridge.scene_files import SceneFiles
+from LightSegLib.slicer_bridge.volumes import world_volume
+
+__all__ = ["ExportTask"]
+
+
+class ExportTask:
+    """One export between the scene and the worker; `path` is the DICOM file to write."""
+
+    def __init__(self, segmentation: "slicer.vtkMRMLSegmentationNode", path: Path) -> None:
+        self._segmentation, self._path = segmentation, path
+        self._nodes = require_result(segmentation)
+        reason = why_no_dicom_export(self._nodes.main)
+        if reason:
+            raise InputError(reason)
+        self._files = SceneFiles({})
+
+    def write(self) -> Path:
+        """Write the worker's input files and return the job's file."""
+        nodes = self._nodes
+        segments = load_bundle(nodes.models[0]).segments
+        labelmap = labelmap_of(
+            self._segmentation, world_volume(nodes.main).world_grid, segments, what="segmentation"
+        )
+        job = DicomSegJob(
+            models=nodes.models,
+            segmentation=self._files.write(labelmap, "segmentation"),
+            sources=[str(file) for file in dicom_files(nodes.main)],
+            output=str(self._path),
+        )
+        path = self._files.folder / "job.json"
+        write_job(job, path)
+        return path
+
+    def finish(self, result: dict[str, Any]) -> Path:
+        """Return the file that was written."""
+        return Path(result["outputs"]["dicom_seg"])
+
+    def in_words(self, text: str) -> str:
+        """Name nodes instead of temporary files in a text."""
+        return self._files.in_words(text)
+
+    def clean(self) -> None:
+        """Remove the temporary files."""
+        self._files.clean()

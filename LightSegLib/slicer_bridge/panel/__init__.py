@@ -1,0 +1,1 @@
+"""The module's panel, section by section; each takes the widgets of the .ui file and what it needs, and knows no other."""
