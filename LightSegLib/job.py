@@ -7,7 +7,7 @@ from pathlib import Path
 
 from LightSegLib.errors import InputError
 
-__all__ = ["MESSAGE_PREFIX", "AnyJob", "SegmentJob", "read_job", "write_job"]
+__all__ = ["MESSAGE_PREFIX", "AnyJob", "BatchJob", "SegmentJob", "read_job", "write_job"]
 
 MESSAGE_PREFIX = "@LightSeg "
 """Starts a worker's message on its stdout; all other text there is log."""
@@ -30,8 +30,27 @@ class SegmentJob:
     threads: int | None = None
 
 
-AnyJob = SegmentJob
-JOBS: dict[str, type[AnyJob]] = {"segment": SegmentJob}
+@dataclass(frozen=True, kw_only=True)
+class BatchJob:
+    """The segmentation of a cohort: `sources` are one folder, one CSV file, or image files, as on the command line.
+
+    `ending` is that of the segmentations in the folder `output`; `part` is (2, 8) for the second of eight shares.
+    """
+
+    models: Sequence[str]
+    sources: Sequence[str]
+    output: str
+    ending: str = "seg.nrrd"
+    report: bool = False
+    overwrite: bool = False
+    part: tuple[int, int] | None = None
+    device: str = "auto"
+    engine: str = "auto"
+    threads: int | None = None
+
+
+AnyJob = SegmentJob | BatchJob
+JOBS: dict[str, type[AnyJob]] = {"segment": SegmentJob, "batch": BatchJob}
 """Each job's class by the name that its file gives it."""
 
 

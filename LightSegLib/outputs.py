@@ -1,5 +1,6 @@
 """Several output files that appear together at the end, or not at all."""
 
+import glob
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from LightSegLib.errors import OutputError
 from LightSegLib.writers import check_writable, output_format
 
-__all__ = ["OutputSet", "check_report_path", "check_volume_path"]
+__all__ = ["OutputSet", "check_report_path", "check_volume_path", "remove_leftovers"]
 
 REPORT_EXTENSIONS = (".html", ".htm")
 
@@ -73,6 +74,12 @@ class OutputSet:
     def __exit__(self, *exception: object) -> None:
         for temporary in self._temporary.values():
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files of an output whose process was killed; not while another one writes it."""
+    for leftover in path.parent.glob(f".lightseg-*-{glob.escape(path.name)}"):
+        leftover.unlink(missing_ok=True)
 
 
 def check_volume_path(path: Path, *, labels: bool) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import SimpleITK as sitk
 
@@ -72,6 +72,16 @@ class Segmenter:
         self._options = {"device": device, "engine": engine, "threads": threads}
         self._create = lambda of: create_engine(of, engine=engine, device=device, threads=threads)
         self._engines: dict[Path, Engine] = {}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that it was made with, by name, as in a result's provenance."""
+        return dict(self._options)
+
+    def load(self) -> None:
+        """Make the models' engines now rather than at the first run; raises EngineError and MissingDependencyError."""
+        for bundle in self.bundles:
+            self._engine_of(bundle)
 
     def segment(
         self,

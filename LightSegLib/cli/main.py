@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import SimpleITK as sitk
 
 import LightSegLib
-from LightSegLib.cli import attention, compare, doctor, evaluate, models, segment, train
+from LightSegLib.cli import attention, batch, compare, doctor, evaluate, models, segment, train
 from LightSegLib.errors import CancelledError, LightSegError
 
 __all__ = ["EXIT_CANCELLED", "EXIT_ERROR", "EXIT_OK", "EXIT_UNEXPECTED", "main"]
@@ -27,16 +27,17 @@ EXIT_ERROR = 2
 EXIT_CANCELLED = 130
 """What shells give a program that was ended by Ctrl-C: 128 + SIGINT."""
 
-COMMANDS = (segment, models, compare, doctor, attention, train, evaluate)
+COMMANDS = (segment, batch, models, compare, doctor, attention, train, evaluate)
 
 DESCRIPTION = """\
 Segment brain MRI and liver CT with very small networks, on a CPU or a GPU, offline.
 
   lightseg segment --model wmh-acu --input FLAIR=flair.nii.gz --output seg.nii.gz
+  lightseg batch cohort --model wmh-acu --output results
   lightseg compare seg.nii.gz reference.nii.gz
 """
 EPILOG = """\
-exit codes: 0 done, 1 unexpected error, 2 wrong use or unusable input, 130 cancelled.
+exit codes: 0 done, 1 unexpected error, 2 wrong use or unusable input, 3 some cases of a batch failed, 130 cancelled.
 LightSeg is research software and not a medical device."""
 
 

@@ -119,15 +119,25 @@ def likely_channel(inputs: Sequence[InputChannel], name: str) -> str | None:
     """Return the channel that the name of a file or node suggests, None if it fits no channel's patterns.
 
     The most specific pattern wins, which is the one with the most characters besides wildcards: "Case 7 t1ce" fits
-    "*t1*" and "*t1ce*", and is T1ce. Upper and lower case are the same.
+    "*t1*" and "*t1ce*", and is T1ce. Of equals, one that fits from the beginning of a word wins: "patient1 t2" is T2,
+    though "*t1*" fits too. Upper and lower case are the same.
     """
     fitting = [
-        (len(re.sub(r"\[.*?\]", "x", pattern).replace("*", "").replace("?", "")), channel.name)
+        (
+            len(re.sub(r"\[.*?\]", "x", pattern).replace("*", "").replace("?", "")),
+            _begins_word(name, pattern),
+            channel.name,
+        )
         for channel in inputs
         for pattern in channel.patterns
         if fnmatch(name.casefold(), pattern.casefold())
     ]
-    return max(fitting, key=lambda found: found[0])[1] if fitting else None
+    return max(fitting, key=lambda found: found[:2])[2] if fitting else None
+
+
+def _begins_word(name: str, pattern: str) -> bool:
+    words = (match.start() for match in re.finditer(r"[^\W_]+", name))
+    return any(fnmatch(name[start:].casefold(), pattern.casefold().lstrip("*")) for start in words)
 
 
 def _describe(inputs: Sequence[InputChannel]) -> str:

@@ -27,6 +27,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"pipeline"}),
     frozenset({"segmenter", "attention"}),
     frozenset({"report", "report_pictures", "report_slices", "report_template", "doctor"}),
+    frozenset({"batch"}),
     frozenset({"cli", "worker"}),
     frozenset({"__main__"}),
     frozenset({"training", "slicer_bridge"}),
