@@ -28,6 +28,10 @@ class SegmentJob:
     device: str = "auto"
     engine: str = "auto"
     threads: int | None = None
+    precision: str = "auto"
+    postprocessing: str = "shipped"
+    threshold: float | Mapping[str, float] | None = None
+    min_lesion_ml: float | None = None
 
 
 AnyJob = SegmentJob

@@ -8,6 +8,7 @@ import slicer
 from LightSegLib.errors import ChannelError, InputError
 from LightSegLib.pipeline.channels import match_channels
 from LightSegLib.pipeline.ensemble import ensemble_inputs, load_ensemble
+from LightSegLib.postprocess.choices import SHIPPED, Choice, choose
 from LightSegLib.slicer_bridge.dependencies import ensure_dependencies
 from LightSegLib.slicer_bridge.process import WorkerProcess
 from LightSegLib.slicer_bridge.result import SegmentResult
@@ -30,6 +31,10 @@ def start_segment(
     device: str = "auto",
     engine: str = "auto",
     threads: int | None = None,
+    precision: str = "auto",
+    postprocessing: str = SHIPPED,
+    threshold: float | Mapping[str, float] | None = None,
+    min_lesion_ml: float | None = None,
 ) -> SegmentRun:
     """Start to segment volume nodes in a worker process and return at once.
 
@@ -37,8 +42,8 @@ def start_segment(
     `volumes` maps channel names ("FLAIR") to scalar volume nodes; None means not given. All are taken in world space.
     `reference`: a segmentation or labelmap volume node, on any grid, under any transform. `output`: the segmentation
     node whose content is replaced; None makes a new one. `probabilities`: a volume node to fill. Only if
-    `interactive`, missing packages are offered for installation. `device`, `engine`
-    and `threads` are those of `Segmenter`.
+    `interactive`, missing packages are offered for installation. `device`, `engine`, `threads`, `precision`,
+    `postprocessing`, `threshold` and `min_lesion_ml` are those of `Segmenter`.
     Errors, raised here: BundleError, ChannelError, InputError, GeometryError, MissingDependencyError; later ones are
     raised by the run's `result`.
     """
@@ -49,6 +54,7 @@ def start_segment(
     check_output(output, reference=reference)
     if probabilities is not None and (len(bundles[0].segments) != 1 or probabilities in spelled.values()):
         raise InputError("Probabilities need a volume node of their own and a model with one segment")
+    choose(bundles[0], Choice(strategy=postprocessing, threshold=threshold, min_lesion_ml=min_lesion_ml))
     if engine != "pytorch":
         ensure_dependencies(interactive=interactive)
     task = SceneTask(
@@ -58,7 +64,15 @@ def start_segment(
         reference=reference,
         output=output,
         probabilities=probabilities,
-        options=Options(device=device, engine=engine, threads=threads),
+        options=Options(
+            device=device,
+            engine=engine,
+            threads=threads,
+            precision=precision,
+            postprocessing=postprocessing,
+            threshold=threshold,
+            min_lesion_ml=min_lesion_ml,
+        ),
     )
     try:
         return SegmentRun(WorkerProcess(task.write()), task)
@@ -78,6 +92,10 @@ def segment(
     device: str = "auto",
     engine: str = "auto",
     threads: int | None = None,
+    precision: str = "auto",
+    postprocessing: str = SHIPPED,
+    threshold: float | Mapping[str, float] | None = None,
+    min_lesion_ml: float | None = None,
 ) -> SegmentResult:
     """Segment volume nodes in a worker process and return the result; the application's events are processed meanwhile.
 
@@ -93,6 +111,10 @@ def segment(
         device=device,
         engine=engine,
         threads=threads,
+        precision=precision,
+        postprocessing=postprocessing,
+        threshold=threshold,
+        min_lesion_ml=min_lesion_ml,
     )
     try:
         return run.wait()

@@ -16,6 +16,7 @@ from LightSegLib.bundles import Bundle
 from LightSegLib.errors import InputError, OutputError
 from LightSegLib.job import SegmentJob, write_job
 from LightSegLib.measures import Agreement
+from LightSegLib.postprocess.choices import SHIPPED
 from LightSegLib.slicer_bridge.hierarchy import put_beside
 from LightSegLib.slicer_bridge.references import reference_labelmap
 from LightSegLib.slicer_bridge.result import SegmentResult
@@ -32,11 +33,15 @@ PROVENANCE_ATTRIBUTE = "LightSeg.Provenance"
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How to compute: device, engine and number of threads, as on the command line."""
+    """How to compute, and what to change of the first bundle's postprocessing, as on the command line."""
 
     device: str = "auto"
     engine: str = "auto"
     threads: int | None = None
+    precision: str = "auto"
+    postprocessing: str = SHIPPED
+    threshold: float | Mapping[str, float] | None = None
+    min_lesion_ml: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +91,10 @@ class SceneTask:
             device=self.options.device,
             engine=self.options.engine,
             threads=self.options.threads,
+            precision=self.options.precision,
+            postprocessing=self.options.postprocessing,
+            threshold=self.options.threshold,
+            min_lesion_ml=self.options.min_lesion_ml,
         )
         path = self.folder / "job.json"
         write_job(job, path)
