@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from LightSegLib.errors import InputError
 
-__all__ = ["MESSAGE_PREFIX", "AnyJob", "SegmentJob", "read_job", "write_job"]
+__all__ = ["MESSAGE_PREFIX", "AnyJob", "MeasureJob", "SegmentJob", "read_job", "write_job"]
 
 MESSAGE_PREFIX = "@LightSeg "
 """Starts a worker's message on its stdout; all other text there is log."""
@@ -34,8 +35,26 @@ class SegmentJob:
     min_lesion_ml: float | None = None
 
 
-AnyJob = SegmentJob
-JOBS: dict[str, type[AnyJob]] = {"segment": SegmentJob}
+@dataclass(frozen=True, kw_only=True)
+class MeasureJob:
+    """Measures of a segmentation that exists, such as a corrected one, and a report on request; no network runs.
+
+    `inputs`, the main one first, are those of the segmentation, which is on the main one's grid. `provenance` is that
+    of the run that made it, None if unknown. `names`: what the report calls the inputs, by channel, and the
+    "reference", instead of their files.
+    """
+
+    models: Sequence[str]
+    inputs: Mapping[str, str]
+    segmentation: str
+    reference: str | None = None
+    provenance: Mapping[str, Any] | None = None
+    report: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+AnyJob = SegmentJob | MeasureJob
+JOBS: dict[str, type[AnyJob]] = {"segment": SegmentJob, "measure": MeasureJob}
 """Each job's class by the name that its file gives it."""
 
 

@@ -5,7 +5,7 @@ Each message is a line that starts with `MESSAGE_PREFIX`, then one JSON object i
 
     {"type": "progress", "fraction": 0..1, "message": text}
     {"type": "log", "message": text}
-    {"type": "result", "result": what the job gives, "outputs": {"segmentation": file, ...}}
+    {"type": "result", "result": what the job gives, "outputs": {"segmentation" or "report": file, ...}}
     {"type": "error", "error": name of the error's class, "message": one line}
 
 Exactly one result or error ends the run. Output files appear together just before the result, or not at all. The
@@ -24,7 +24,8 @@ from typing import Any
 import SimpleITK as sitk
 
 from LightSegLib.errors import CancelledError, InputError, LightSegError
-from LightSegLib.job import SegmentJob, read_job
+from LightSegLib.job import MeasureJob, SegmentJob, read_job
+from LightSegLib.worker.measure import run_measure
 from LightSegLib.worker.messages import Messages
 from LightSegLib.worker.segment import run_segment
 from LightSegLib.worker.starter import end_with
@@ -36,7 +37,7 @@ EXIT_UNEXPECTED = 1
 EXIT_ERROR = 2
 EXIT_CANCELLED = 130
 
-RUNNERS: Mapping[type, Callable[[Any, Messages], None]] = {SegmentJob: run_segment}
+RUNNERS: Mapping[type, Callable[[Any, Messages], None]] = {SegmentJob: run_segment, MeasureJob: run_measure}
 """What does a job of each class."""
 
 
