@@ -2,19 +2,37 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from LightSegLib.errors import InputError
 
-__all__ = ["MESSAGE_PREFIX", "AnyJob", "BatchJob", "SegmentJob", "read_job", "write_job"]
+__all__ = ["MESSAGE_PREFIX", "AnyJob", "BatchJob", "MeasureJob", "RunOptions", "SegmentJob", "read_job", "write_job"]
 
 MESSAGE_PREFIX = "@LightSeg "
 """Starts a worker's message on its stdout; all other text there is log."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SegmentJob:
+class RunOptions:
+    """How to compute, and what to change of the first model's postprocessing: the options of `Segmenter`."""
+
+    device: str = "auto"
+    engine: str = "auto"
+    threads: int | None = None
+    precision: str = "auto"
+    postprocessing: str = "shipped"
+    threshold: float | Mapping[str, float] | None = None
+    min_lesion_ml: float | None = None
+
+    def segmenter_options(self) -> dict[str, Any]:
+        """Return these options alone, as `Segmenter` takes them."""
+        return {option.name: getattr(self, option.name) for option in fields(RunOptions)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentJob(RunOptions):
     """One segmentation of files: `inputs` and the other settings are those of the command line.
 
     `models` are bundles' names or folders, one or several to average.
@@ -25,13 +43,28 @@ class SegmentJob:
     output: str
     reference: str | None = None
     probabilities: str | None = None
-    device: str = "auto"
-    engine: str = "auto"
-    threads: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatchJob:
+class MeasureJob:
+    """Measures of a segmentation that exists, such as a corrected one, and a report on request; no network runs.
+
+    `inputs`, the main one first, are those of the segmentation, which is on the main one's grid. `provenance` is that
+    of the run that made it, None if unknown. `names`: what the report calls the inputs, by channel, and the
+    "reference", instead of their files.
+    """
+
+    models: Sequence[str]
+    inputs: Mapping[str, str]
+    segmentation: str
+    reference: str | None = None
+    provenance: Mapping[str, Any] | None = None
+    report: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchJob(RunOptions):
     """The segmentation of a cohort: `sources` are one folder, one CSV file, or image files, as on the command line.
 
     `ending` is that of the segmentations in the folder `output`; `part` is (2, 8) for the second of eight shares.
@@ -44,13 +77,10 @@ class BatchJob:
     report: bool = False
     overwrite: bool = False
     part: tuple[int, int] | None = None
-    device: str = "auto"
-    engine: str = "auto"
-    threads: int | None = None
 
 
-AnyJob = SegmentJob | BatchJob
-JOBS: dict[str, type[AnyJob]] = {"segment": SegmentJob, "batch": BatchJob}
+AnyJob = SegmentJob | MeasureJob | BatchJob
+JOBS: dict[str, type[AnyJob]] = {"segment": SegmentJob, "measure": MeasureJob, "batch": BatchJob}
 """Each job's class by the name that its file gives it."""
 
 

@@ -65,7 +65,8 @@ def _headline(result: Result) -> str:
     for name in shown if result.agreements else ():
         title = "Dice with the reference" + (f", {name}" if len(shown) > 1 else "")
         figures.append((_number(result.agreements[name].dice, "{:.3f}"), title))
-    figures.append((f"{result.timings_s['total']:.1f} s", f"on {result.provenance['engine']['device'].upper()}"))
+    if "network" in result.timings_s:  # else the segmentation was only measured
+        figures.append((f"{result.timings_s['total']:.1f} s", f"on {result.provenance['engine']['device'].upper()}"))
     return "".join(
         f'<div><b>{escape(value)}</b><span class="soft">{escape(name)}</span></div>' for value, name in figures
     )
@@ -118,7 +119,7 @@ def _agreement(result: Result) -> str:
 
 
 def _provenance(provenance: Mapping[str, Any]) -> str:
-    engine, options = provenance["engine"], provenance["options"]
+    engine, options, precision = provenance["engine"], provenance["options"], provenance["precision"]
     models, finder = [provenance["model"], *provenance["further_models"]], provenance["finder_model"]
     rows = [["Model", " + ".join(f"{model['name']} {model['version']}" for model in models)]]
     if provenance["brain"] is not None:
@@ -126,8 +127,13 @@ def _provenance(provenance: Mapping[str, Any]) -> str:
     if provenance["box"] is not None:
         size = " x ".join(map(str, provenance["box"]["size"]))
         rows.append(["Segmented box", f"{size} voxels (found by {finder['name']} {finder['version']})"])
-    rows.append(["Engine", f"{engine['name']} on {engine['device']}: {engine['reason']}"])
-    rows.append(["Options", ", ".join(f"{name} {value}" for name, value in options.items() if value is not None)])
+    if engine is not None:
+        rows.append(["Engine", f"{engine['name']} on {engine['device']}: {engine['reason']}"])
+    if precision is not None:
+        rows.append(["Precision", f"{precision['name']}: {precision['reason']}"])
+    if options:
+        given = (f"{name} {_option(value)}" for name, value in options.items() if value is not None)
+        rows.append(["Options", ", ".join(given)])
     for channel, entry in provenance["inputs"].items():
         size = " x ".join(map(str, entry["size"]))
         spacing = " x ".join(f"{mm:.3g}" for mm in entry["spacing_mm"])
@@ -140,6 +146,10 @@ def _provenance(provenance: Mapping[str, Any]) -> str:
     rows.append(["Software", ", ".join(f"{name} {version}" for name, version in provenance["versions"].items())])
     rows.append(["Platform", provenance["platform"]])
     return _table(rows, numbers=False)
+
+
+def _option(value: Any) -> str:
+    return " ".join(f"{key}={one}" for key, one in value.items()) if isinstance(value, Mapping) else str(value)
 
 
 def _hashes(provenance: Mapping[str, Any]) -> str:

@@ -3,28 +3,26 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import SimpleITK as sitk
 
 from LightSegLib import postprocess
 from LightSegLib.bundles import Bundle
-from LightSegLib.engines import create_engine
+from LightSegLib.engines import choose_precision, create_engine
 from LightSegLib.engines.base import Engine
 from LightSegLib.errors import InputError
 from LightSegLib.geometry import to_grid_of, to_lps
-from LightSegLib.measures import lesion_count
 from LightSegLib.organ_box import require_organ
 from LightSegLib.pipeline.channels import Channels, VolumeSource, align_channels, read_channels
-from LightSegLib.pipeline.comparison import Comparison, compare_labelmaps, load_reference
 from LightSegLib.pipeline.ensemble import average_maps, ensemble_inputs, load_ensemble
 from LightSegLib.pipeline.finding import focus, load_finder
 from LightSegLib.pipeline.inference import predict_probabilities
+from LightSegLib.pipeline.measuring import build_result, measure, read_reference, voxel_hash
 from LightSegLib.pipeline.provenance import build_provenance
 from LightSegLib.pipeline.result import Result
-from LightSegLib.pipeline.structures import agreements_by_name, match_reference_values, volumes_by_name
+from LightSegLib.postprocess.choices import SHIPPED, Choice, changes, choose
 from LightSegLib.preprocess import build_preprocessor
-from LightSegLib.preprocess.ct import WINDOW_HU
 from LightSegLib.progress import Cancel, Progress, RunMonitor
 
 __all__ = ["Result", "Segmenter"]
@@ -51,9 +49,11 @@ class Segmenter:
 
     `bundle` is a model's name, its folder, or a loaded bundle. Of several bundles of one task, the probabilities are
     averaged, and the first one's postprocessing applies. `device` is "auto", "cpu", "cuda" or "mps"; `engine`
-    is "auto", "openvino" or "pytorch"; `threads` limits the engine's threads.
+    is "auto", "openvino" or "pytorch"; `threads` limits the engine's threads; `precision` is "auto" or "fp32".
+    `postprocessing`, `threshold` and `min_lesion_ml` change the first bundle's settings as `postprocess.choices.Choice`
+    says; the notes of the result tell what was changed.
     Raises BundleError when a bundle, or the one that finds the brain or organ for it, is unknown or altered, or when
-    several differ in their inputs, labels or kind of postprocessing.
+    several differ in their inputs, labels or kind of postprocessing; InputError for postprocessing that does not fit.
     """
 
     def __init__(
@@ -63,13 +63,28 @@ class Segmenter:
         device: str = "auto",
         engine: str = "auto",
         threads: int | None = None,
+        precision: str = "auto",
+        postprocessing: str = SHIPPED,
+        threshold: float | Mapping[str, float] | None = None,
+        min_lesion_ml: float | None = None,
     ) -> None:
         self.bundles = load_ensemble(bundle)
         self.bundle = self.bundles[0]
         self.inputs = ensemble_inputs(self.bundles)
         self.finder = load_finder(self.bundles)
         self._organ = "whole image" if self.finder is None else self.finder.segments[0].name.lower()
-        self._options = {"device": device, "engine": engine, "threads": threads}
+        choice = Choice(strategy=postprocessing, threshold=threshold, min_lesion_ml=min_lesion_ml)
+        self._postprocessing = choose(self.bundle, choice)
+        self._precision = choose_precision(precision)
+        self._options = {
+            "device": device,
+            "engine": engine,
+            "threads": threads,
+            "precision": precision,
+            "postprocessing": postprocessing,
+            "threshold": threshold,
+            "min_lesion_ml": min_lesion_ml,
+        }
         self._create = lambda of: create_engine(of, engine=engine, device=device, threads=threads)
         self._engines: dict[Path, Engine] = {}
 
@@ -102,7 +117,7 @@ class Segmenter:
         run = RunMonitor(STAGE_WEIGHTS, progress=progress, cancel=cancel)
         with run.stage("read", "Reading"):
             channels = align_channels(read_channels(self.inputs, images))
-            truth = None if reference is None else self._load_reference(reference)
+            truth = None if reference is None else read_reference(reference, self.bundle)
         with run.stage("load_model", "Loading the model"):
             preprocessors = [
                 build_preprocessor(bundle.preprocessing, [channel.name for channel in bundle.inputs])
@@ -133,43 +148,34 @@ class Segmenter:
         with run.stage("postprocess", "Finishing"):
             maps = average_maps(prepared.restore(array) for prepared, array in answers)
             del answers, array, prepared
-            labels = postprocess.apply(self.bundle.postprocessing, maps, seen.mask)
+            labels = postprocess.apply(self._postprocessing, maps, seen.mask)
             if seen.box is not None:  # The finder may be wrong; an empty mask would look like a result.
                 require_organ(labels, seen.whole, organ=self._organ, name=channels.names[channels.main])
             labelmap = to_grid_of(seen.uncut(labels), original)
             probability = to_grid_of(seen.uncut(_join(maps)), original) if probabilities else None
         with run.stage("measure", "Measuring"):
-            comparison = None if truth is None else self._compare(labelmap, truth, channels)
-            agreements = {} if comparison is None else agreements_by_name(labelmap, comparison, self.bundle)
-            volumes = volumes_by_name(labelmap, self.bundle)
-            lesions = lesion_count(labelmap) if self.bundle.postprocessing.get("kind") == "lesions" else None
-        notes = (
-            channels.notes + (() if truth is None else truth.notes) + (() if comparison is None else comparison.notes)
-        )
-        shown = self.bundle.shown_input if self.bundle.shown_input in channels.images else channels.main
-        modality = next(channel.modality for channel in self.inputs if channel.name == shown)
-        return Result(
-            labelmap=labelmap,
-            image=original,
-            shown=channels.images[shown],
-            window=WINDOW_HU if modality == "CT" else None,
-            segments=self.bundle.segments,
-            regions=self.bundle.regions,
-            volumes_ml=volumes,
-            lesion_count=lesions,
+            measures = measure(labelmap, self.bundle, truth, name=channels.names[channels.main])
+            digest = voxel_hash(labelmap)
+        return build_result(
+            labelmap,
+            measures,
+            bundle=self.bundle,
+            channels=channels,
             probabilities=probability,
-            reference=None if comparison is None else comparison.reference,
-            agreements=agreements,
             timings_s=run.finish(),
             provenance=build_provenance(
                 bundles=self.bundles,
                 finder=self.finder,
                 engine=engines[0],
+                precision=self._precision,
+                postprocessing=self._postprocessing,
                 focus=seen,
                 channels=channels,
                 reference_name=None if truth is None else truth.name,
                 options=self._options,
-                notes=notes,
+                notes=channels.notes + self._changes(),
+                measuring_notes=measures.notes,
+                voxels_sha256=digest,
             ),
         )
 
@@ -179,25 +185,9 @@ class Segmenter:
             self._engines[bundle.folder] = self._create(bundle)
         return self._engines[bundle.folder]
 
-    def _load_reference(self, source: VolumeSource) -> "_Reference":
-        image, name = load_reference(source)
-        image, notes = match_reference_values(image, self.bundle, name=name)
-        return _Reference(image, name, notes)
-
-    def _compare(self, labelmap: sitk.Image, truth: "_Reference", channels: Channels) -> Comparison:
-        return compare_labelmaps(
-            labelmap,
-            truth.image,
-            values=tuple(segment.value for segment in self.bundle.segments),
-            segmentation_name=channels.names[channels.main],
-            reference_name=truth.name,
-        )
-
-
-class _Reference(NamedTuple):
-    image: sitk.Image
-    name: str
-    notes: tuple[str, ...]
+    def _changes(self) -> tuple[str, ...]:
+        told = changes(self.bundle.postprocessing, self._postprocessing)
+        return (f"Postprocessing was changed: {', '.join(told)}.",) if told else ()
 
 
 def _join(maps: list[sitk.Image]) -> sitk.Image:

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from LightSegLib.pipeline.result import json_ready
+from LightSegLib.pipeline.result import Result, json_ready
 from LightSegLib.report import MEASURES
 
-__all__ = ["ProgressLine", "agreement_rows", "format_table", "print_json"]
+__all__ = ["ProgressLine", "agreement_rows", "format_table", "measured_lines", "print_json"]
 
 
 def print_json(options: argparse.Namespace, value: Mapping[str, Any]) -> None:
@@ -37,6 +37,18 @@ def agreement_rows(agreements: Mapping[str, Mapping[str, Any]]) -> list[list[str
         values = [json_ready(agreement.get(key)) for agreement in agreements.values()]
         rows.append([title, *("-" if value is None else form.format(value) for value in values)])
     return rows
+
+
+def measured_lines(result: Result) -> list[str]:
+    """Return the volumes, the lesion count and the agreement of a result as blocks of lines, each below its title."""
+    lines = ["", "Volumes", format_table([[name, f"{ml:.2f} ml"] for name, ml in result.volumes_ml.items()])]
+    if result.lesion_count is not None:
+        lines.append(f"  {result.lesion_count} lesion{'' if result.lesion_count == 1 else 's'}")
+    if result.agreements:
+        measured = {name: agreement.to_json() for name, agreement in result.agreements.items()}
+        lines += ["", f"Agreement with {result.provenance['reference']}"]
+        lines.append(format_table(agreement_rows(measured), header=["", *measured]))
+    return lines
 
 
 class ProgressLine:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import SimpleITK as sitk
 
 import LightSegLib
-from LightSegLib.cli import attention, batch, compare, doctor, evaluate, models, segment, train
+from LightSegLib.cli import attention, batch, compare, doctor, evaluate, measure, models, segment, train
 from LightSegLib.errors import CancelledError, LightSegError
 
 __all__ = ["EXIT_CANCELLED", "EXIT_ERROR", "EXIT_OK", "EXIT_UNEXPECTED", "main"]
@@ -27,7 +27,7 @@ EXIT_ERROR = 2
 EXIT_CANCELLED = 130
 """What shells give a program that was ended by Ctrl-C: 128 + SIGINT."""
 
-COMMANDS = (segment, batch, models, compare, doctor, attention, train, evaluate)
+COMMANDS = (segment, batch, measure, models, compare, doctor, attention, train, evaluate)
 
 DESCRIPTION = """\
 Segment brain MRI and liver CT with very small networks, on a CPU or a GPU, offline.

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from LightSegLib.cli.console import ProgressLine, agreement_rows, format_table, print_json
-from LightSegLib.errors import ChannelError
+from LightSegLib.cli.console import ProgressLine, format_table, measured_lines, print_json
+from LightSegLib.engines import PRECISIONS
+from LightSegLib.errors import ChannelError, InputError
 from LightSegLib.outputs import OutputSet, check_report_path, check_volume_path
 from LightSegLib.pipeline.channels import match_channels
 from LightSegLib.pipeline.result import Result
+from LightSegLib.postprocess.choices import SHIPPED, STRATEGIES
 from LightSegLib.report import write_report
 from LightSegLib.segmenter import Segmenter
 from LightSegLib.writers import write_labelmap, write_volume
 
-__all__ = ["add_parser", "parse_inputs", "run"]
+__all__ = ["add_parser", "add_postprocessing", "parse_inputs", "parse_threshold", "run"]
 
 EPILOG = """\
 examples:
@@ -23,10 +25,17 @@ examples:
   lightseg segment --model wmh-acu --input FLAIR=flair.nii.gz --input T1=t1.nii.gz \\
       --output seg.seg.nrrd --reference expert.nii.gz --report report.html
   lightseg segment --model mine/wmh-a,mine/wmh-b --input FLAIR=flair.nii.gz --output seg.nii.gz
+  lightseg segment --model wmh-acu --input FLAIR=flair.nii.gz --output seg.nii.gz --threshold 0.4 --min-lesion-ml 0.01
+  lightseg segment --model tumor-acu --input T1ce=t1ce.nii.gz --output seg.nii.gz --threshold WT=0.4 --threshold ET=0.6
 
 Inputs are NIfTI, NRRD or MHA files, or folders with one DICOM series. The segmentation has exactly the grid of the
 first input given, in the order in which 'lightseg models' lists those of each model. Of several models of one task the
-probabilities are averaged."""
+probabilities are averaged, and the first one's postprocessing applies.
+
+Postprocessing: every model takes 'shipped'; tumor models also 'nested' (thresholds, region within region) and 'argmax'
+(the most probable label, no thresholds); organ models also 'largest_component', 'morphological' (erode, keep the
+largest component, dilate; where the model ships no sizes, by 2 and 1 voxels of its own grid, in mm) and 'none'.
+Notes in the output tell what was changed."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -57,12 +66,37 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto")
     parser.add_argument("--engine", choices=("auto", "openvino", "pytorch"), default="auto", help="default: auto")
     parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads; default: all cores")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="of the network; default: auto")
+    add_postprocessing(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def add_postprocessing(parser: argparse.ArgumentParser) -> None:
+    """Add the options that change a model's postprocessing."""
+    parser.add_argument(
+        "--postprocessing",
+        choices=STRATEGIES,
+        default=SHIPPED,
+        help="how probabilities become labels; default: shipped",
+    )
+    parser.add_argument(
+        "--threshold",
+        action="append",
+        metavar="[REGION=]P",
+        help="least probability, 0.01 to 0.99; with several regions (WT, TC, ET) once per region, or one P for all",
+    )
+    parser.add_argument(
+        "--min-lesion-ml",
+        type=float,
+        metavar="ML",
+        help="smallest lesion, or smallest enhancing part of a tumor, in ml",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Segment as the options say; outputs appear together at the end, or not at all."""
     inputs = parse_inputs(options.input)
+    threshold = parse_threshold(options.threshold or [])
     check_volume_path(options.output, labels=True)
     if options.probabilities is not None:
         check_volume_path(options.probabilities, labels=False)
@@ -76,7 +110,16 @@ def run(options: argparse.Namespace) -> int:
     try:
         with OutputSet(paths, inputs=sources) as outputs:
             models = [name for names in options.model for name in names.split(",")]
-            segmenter = Segmenter(models, device=options.device, engine=options.engine, threads=options.threads)
+            segmenter = Segmenter(
+                models,
+                device=options.device,
+                engine=options.engine,
+                threads=options.threads,
+                precision=options.precision,
+                postprocessing=options.postprocessing,
+                threshold=threshold,
+                min_lesion_ml=options.min_lesion_ml,
+            )
             match_channels(segmenter.inputs, list(inputs))
             result = segmenter.segment(
                 inputs,
@@ -114,6 +157,21 @@ def parse_inputs(pairs: list[str]) -> dict[str, Path]:
     return inputs
 
 
+def parse_threshold(texts: list[str]) -> float | dict[str, float] | None:
+    """Return the threshold of options P or REGION=P; InputError for one that is malformed or given twice."""
+    by_region: dict[str, float] = {}
+    for text in texts:
+        region, _, number = text.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            raise InputError(f"--threshold {text}: write it as 0.4, or with its region as WT=0.4.") from None
+        if region in by_region or (by_region and "" in (region, *by_region)):
+            raise InputError(f"--threshold {text}: give one number for all regions, or one for each region.")
+        by_region[region] = value
+    return by_region.get("", by_region) if by_region else None
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -131,16 +189,11 @@ def _summary(result: Result, written: list[Path]) -> str:
     models, engine = [provenance["model"], *provenance["further_models"]], provenance["engine"]
     names = " + ".join(f"{model['name']} {model['version']}" for model in models)
     parts = [f"{names} on {', '.join(entry['name'] for entry in provenance['inputs'].values())}"]
-    parts += ["", "Volumes", format_table([[name, f"{ml:.2f} ml"] for name, ml in result.volumes_ml.items()])]
-    if result.lesion_count is not None:
-        parts.append(f"  {result.lesion_count} lesion{'' if result.lesion_count == 1 else 's'}")
-    if result.agreements:
-        measured = {name: agreement.to_json() for name, agreement in result.agreements.items()}
-        parts += ["", f"Agreement with {provenance['reference']}"]
-        parts.append(format_table(agreement_rows(measured), header=["", *measured]))
+    parts += measured_lines(result)
     seconds = [[stage.replace("_", " "), f"{value:.2f} s"] for stage, value in result.timings_s.items()]
     parts += ["", "Time", format_table(seconds)]
     parts += ["", f"Engine: {engine['name']} on {engine['device']} ({engine['reason']})"]
+    parts += [f"Precision: {provenance['precision']['name']} ({provenance['precision']['reason']})"]
     if provenance["brain"] is not None:
         parts.append(f"Brain: {provenance['brain']}")
     parts += [f"Note: {note}" for note in provenance["notes"]]

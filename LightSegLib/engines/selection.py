@@ -9,10 +9,19 @@ from LightSegLib.engines.base import Engine
 from LightSegLib.engines.self_test import check_engine
 from LightSegLib.errors import EngineError, MissingDependencyError
 
-__all__ = ["DEVICES", "ENGINES", "available_devices", "create_engine", "device_name"]
+__all__ = [
+    "DEVICES",
+    "ENGINES",
+    "PRECISIONS",
+    "available_devices",
+    "choose_precision",
+    "create_engine",
+    "device_name",
+]
 
 ENGINES = ("auto", "openvino", "pytorch")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32")
 
 
 def available_devices() -> dict[str, tuple[str, ...]]:
@@ -29,6 +38,12 @@ def device_name(engine: str, device: str) -> str:
     from LightSegLib.engines.pytorch import device_name as pytorch_device_name
 
     return pytorch_device_name(device)
+
+
+def choose_precision(asked: str) -> tuple[str, str]:
+    """Return the precision that the engines compute in, and why; EngineError for an unknown one."""
+    _check_choice("precision", asked, PRECISIONS)
+    return "fp32", "asked for" if asked == "fp32" else "the one that the models are tested in"
 
 
 def create_engine(bundle: Bundle, *, engine: str = "auto", device: str = "auto", threads: int | None = None) -> Engine:

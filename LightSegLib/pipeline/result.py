@@ -23,7 +23,7 @@ class Result:
     classes; None unless asked for. `regions` are unions of segments. `volumes_ml` by the names of
     segments and regions. `reference`: the reference on the same grid, with the segments' values; `agreements` by the
     names of segments and regions, empty without a reference. `lesion_count`: connected lesions, None for models that
-    segment no lesions.
+    segment no lesions. `largest_finding_mm`: a point within the largest connected part (LPS), None if there is none.
     `timings_s`: seconds by stage and in "total".
     """
 
@@ -34,6 +34,7 @@ class Result:
     regions: tuple[Region, ...]
     volumes_ml: Mapping[str, float]
     lesion_count: int | None
+    largest_finding_mm: tuple[float, float, float] | None
     timings_s: Mapping[str, float]
     provenance: Mapping[str, Any]
     window: tuple[float, float] | None = None
@@ -60,6 +61,7 @@ class Result:
                 ],
                 "volumes_ml": self.volumes_ml,
                 "lesion_count": self.lesion_count,
+                "largest_finding_mm": self.largest_finding_mm,
                 "agreement": {name: agreement.to_json() for name, agreement in self.agreements.items()} or None,
                 "timings_s": {stage: round(seconds, 4) for stage, seconds in self.timings_s.items()},
                 "provenance": self.provenance,

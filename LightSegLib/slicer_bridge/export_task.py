@@ -32,9 +32,7 @@ class ExportTask:
         """Write the worker's input files and return the job's file."""
         nodes = self._nodes
         segments = load_bundle(nodes.models[0]).segments
-        labelmap = labelmap_of(
-            self._segmentation, world_volume(nodes.main).world_grid, segments, what="segmentation"
-        )
+        labelmap = labelmap_of(self._segmentation, world_volume(nodes.main).world_grid, segments, what="segmentation")
         job = DicomSegJob(
             models=nodes.models,
             segmentation=self._files.write(labelmap, "segmentation"),

@@ -67,7 +67,9 @@ class SceneFiles:
             return [self.in_words_throughout(item) for item in value]
         if isinstance(value, str):
             # A text that is nothing but the file, as in the provenance, becomes the bare name.
-            return {str(self._file_of(key)): name for key, name in self.names.items()}.get(value) or self.in_words(value)
+            return {str(self._file_of(key)): name for key, name in self.names.items()}.get(value) or self.in_words(
+                value
+            )
         return value
 
     def clean(self) -> None:

@@ -1,7 +1,7 @@
 """One segmentation between the scene and the worker: nodes to files, and the result to nodes."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,7 @@ import slicer
 
 from LightSegLib.bundles import Bundle
 from LightSegLib.errors import InputError
-from LightSegLib.job import SegmentJob, write_job
-from LightSegLib.postprocess.choices import SHIPPED
+from LightSegLib.job import RunOptions, SegmentJob, write_job
 from LightSegLib.slicer_bridge.hierarchy import put_beside
 from LightSegLib.slicer_bridge.references import labelmap_of
 from LightSegLib.slicer_bridge.result import SegmentResult
@@ -21,20 +20,7 @@ from LightSegLib.slicer_bridge.segmentations import show_segmentation
 from LightSegLib.slicer_bridge.show_result import segment_result, show_tables
 from LightSegLib.slicer_bridge.volumes import show_image
 
-__all__ = ["Options", "SegmentTask"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How to compute, and what to change of the first bundle's postprocessing, as on the command line."""
-
-    device: str = "auto"
-    engine: str = "auto"
-    threads: int | None = None
-    precision: str = "auto"
-    postprocessing: str = SHIPPED
-    threshold: float | Mapping[str, float] | None = None
-    min_lesion_ml: float | None = None
+__all__ = ["SegmentTask"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +38,7 @@ class SegmentTask:
     reference_segment: str
     output: "slicer.vtkMRMLSegmentationNode | None"
     probabilities: "slicer.vtkMRMLScalarVolumeNode | None"
-    options: Options
+    options: RunOptions
     _files: SceneFiles = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,7 +69,7 @@ class SegmentTask:
             output=str(files.folder / "segmentation.nrrd"),
             reference=reference,
             probabilities=None if self.probabilities is None else str(files.folder / "probabilities.nrrd"),
-            **asdict(self.options),
+            **self.options.segmenter_options(),
         )
         path = files.folder / "job.json"
         write_job(job, path)

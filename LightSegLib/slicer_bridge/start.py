@@ -7,10 +7,10 @@ from typing import Protocol, TypeVar
 import slicer
 
 from LightSegLib.errors import ChannelError, InputError
-from LightSegLib.job import BatchJob
+from LightSegLib.job import BatchJob, RunOptions
 from LightSegLib.pipeline.channels import match_channels
 from LightSegLib.pipeline.ensemble import ensemble_inputs, load_ensemble
-from LightSegLib.postprocess.choices import SHIPPED, Choice, choose
+from LightSegLib.postprocess.choices import Choice, choose
 from LightSegLib.slicer_bridge.batch_task import BatchResult, BatchTask
 from LightSegLib.slicer_bridge.export_task import ExportTask
 from LightSegLib.slicer_bridge.installer import ensure_dependencies
@@ -18,13 +18,14 @@ from LightSegLib.slicer_bridge.measure_task import MeasureTask
 from LightSegLib.slicer_bridge.process import WorkerProcess
 from LightSegLib.slicer_bridge.result import SegmentResult
 from LightSegLib.slicer_bridge.run import Task, WorkerRun
-from LightSegLib.slicer_bridge.segment_task import Options, SegmentTask
+from LightSegLib.slicer_bridge.segment_task import SegmentTask
 from LightSegLib.slicer_bridge.segmentations import check_output
 from LightSegLib.slicer_bridge.volumes import scalar_image_data
 
 __all__ = ["segment", "segment_folder", "start_batch", "start_export", "start_measure", "start_segment"]
 
 ResultT = TypeVar("ResultT", covariant=True)
+DEFAULTS = RunOptions()
 
 
 class WrittenTask(Task[ResultT], Protocol[ResultT]):
@@ -43,7 +44,7 @@ def start_segment(
     output: "slicer.vtkMRMLSegmentationNode | None" = None,
     probabilities: "slicer.vtkMRMLScalarVolumeNode | None" = None,
     interactive: bool = False,
-    options: Options = Options(),
+    options: RunOptions = DEFAULTS,
 ) -> WorkerRun[SegmentResult]:
     """Start to segment volume nodes in a worker process and return at once.
 
@@ -63,9 +64,7 @@ def start_segment(
     check_output(output, reference=reference)
     if probabilities is not None and (len(bundles[0].segments) != 1 or probabilities in spelled.values()):
         raise InputError("Probabilities need a volume node of their own and a model with one segment")
-    asked = Choice(
-        strategy=options.postprocessing, threshold=options.threshold, min_lesion_ml=options.min_lesion_ml
-    )
+    asked = Choice(strategy=options.postprocessing, threshold=options.threshold, min_lesion_ml=options.min_lesion_ml)
     choose(bundles[0], asked)
     if options.engine != "pytorch":
         ensure_dependencies(interactive=interactive)
@@ -91,7 +90,7 @@ def segment(
     output: "slicer.vtkMRMLSegmentationNode | None" = None,
     probabilities: "slicer.vtkMRMLScalarVolumeNode | None" = None,
     interactive: bool = False,
-    options: Options = Options(),
+    options: RunOptions = DEFAULTS,
 ) -> SegmentResult:
     """Segment volume nodes in a worker process and return the result; the application's events are processed meanwhile.
 
@@ -137,7 +136,7 @@ def start_batch(
     interactive: bool = False,
     overwrite: bool = False,
     report: bool = False,
-    options: Options = Options(),
+    options: RunOptions = DEFAULTS,
 ) -> WorkerRun[BatchResult]:
     """Start to segment a cohort, a folder or a CSV file, with results and one table in `folder`; returns at once.
 
@@ -153,7 +152,7 @@ def start_batch(
         output=str(folder),
         overwrite=overwrite,
         report=report,
-        **vars(options),
+        **options.segmenter_options(),
     )
     return _start(BatchTask(job))
 
@@ -166,7 +165,7 @@ def segment_folder(
     interactive: bool = False,
     overwrite: bool = False,
     report: bool = False,
-    options: Options = Options(),
+    options: RunOptions = DEFAULTS,
 ) -> BatchResult:
     """Segment a cohort of files and return its table and counts; the application's events are processed meanwhile.
 

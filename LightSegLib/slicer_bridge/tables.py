@@ -54,7 +54,9 @@ def table_text(node: "slicer.vtkMRMLTableNode") -> str:
     table = node.GetTable()
     columns = range(table.GetNumberOfColumns())
     lines = ["\t".join(table.GetColumnName(column) for column in columns)]
-    lines += ["\t".join(_cell(table.GetValue(row, column)) for column in columns) for row in range(node.GetNumberOfRows())]
+    lines += [
+        "\t".join(_cell(table.GetValue(row, column)) for column in columns) for row in range(node.GetNumberOfRows())
+    ]
     return "\n".join(lines) + "\n"
 
 

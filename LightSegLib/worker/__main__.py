@@ -6,7 +6,7 @@ Each message is a line that starts with `MESSAGE_PREFIX`, then one JSON object i
     {"type": "progress", "fraction": 0..1, "message": text}
     {"type": "log", "message": text}
     {"type": "case", "index": 0.., "name", "status", "message", "seconds", "volumes_ml", "output"}, of a batch
-    {"type": "result", "result": what the job gives, "outputs": {"segmentation": file, ...}}
+    {"type": "result", "result": what the job gives, "outputs": {"segmentation" or "report": file, ...}}
     {"type": "error", "error": name of the error's class, "message": one line}
 
 Exactly one result or error ends the run. Output files appear together just before the result, or not at all; those of
@@ -27,8 +27,9 @@ from typing import Any
 import SimpleITK as sitk
 
 from LightSegLib.errors import CancelledError, InputError, LightSegError
-from LightSegLib.job import BatchJob, SegmentJob, read_job
+from LightSegLib.job import BatchJob, MeasureJob, SegmentJob, read_job
 from LightSegLib.worker.batch import run_batch_job
+from LightSegLib.worker.measure import run_measure
 from LightSegLib.worker.messages import Messages
 from LightSegLib.worker.segment import run_segment
 from LightSegLib.worker.starter import end_with
@@ -40,7 +41,11 @@ EXIT_UNEXPECTED = 1
 EXIT_ERROR = 2
 EXIT_CANCELLED = 130
 
-RUNNERS: Mapping[type, Callable[[Any, Messages], None]] = {SegmentJob: run_segment, BatchJob: run_batch_job}
+RUNNERS: Mapping[type, Callable[[Any, Messages], None]] = {
+    SegmentJob: run_segment,
+    MeasureJob: run_measure,
+    BatchJob: run_batch_job,
+}
 """What does a job of each class."""
 
 

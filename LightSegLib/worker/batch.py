@@ -23,7 +23,7 @@ def run_batch_job(job: BatchJob, messages: Messages) -> None:
     )
     if job.threads is not None:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(job.threads)
-    segmenter = Segmenter(job.models, device=job.device, engine=job.engine, threads=job.threads)
+    segmenter = Segmenter(job.models, **job.segmenter_options())
     cohort = find_cases(job.sources, segmenter.inputs, output=outputs.folder)
     for note in cohort.notes:
         messages.send("log", {"message": note})

@@ -27,7 +27,7 @@ def run_segment(job: SegmentJob, messages: Messages) -> None:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(job.threads)
     sources = [*inputs.values(), *([] if reference is None else [reference])]
     with OutputSet(outputs.values(), inputs=sources) as files:
-        segmenter = Segmenter(job.models, device=job.device, engine=job.engine, threads=job.threads)
+        segmenter = Segmenter(job.models, **job.segmenter_options())
         result = segmenter.segment(
             inputs, reference=reference, progress=messages.progress, probabilities=job.probabilities is not None
         )

@@ -15,8 +15,8 @@ import SimpleITK as sitk
 import slicer
 from conftest import head_arrays, head_matrix
 
-from LightSegLib.errors import CancelledError, EngineError
-from LightSegLib.job import MESSAGE_PREFIX, SegmentJob, write_job
+from LightSegLib.errors import CancelledError, EngineError, InputError
+from LightSegLib.job import MESSAGE_PREFIX, MeasureJob, SegmentJob, read_job, write_job
 from LightSegLib.slicer_bridge import process
 from LightSegLib.slicer_bridge.process import WorkerProcess, parse_line
 from LightSegLib.slicer_bridge.process_tree import descendants, kill_tree
@@ -95,6 +95,47 @@ def test_every_line_is_a_message_and_the_last_is_the_result(job: Path) -> None:
     assert messages[-1]["result"]["lesion_count"] == 3
     assert Path(messages[-1]["outputs"]["segmentation"]).is_file()
     assert [path.name for path in (job.parent / "out").iterdir()] == ["seg.seg.nrrd"]
+
+
+def test_a_corrected_segmentation_is_measured_and_reported(job: Path, bundle: Path, tmp_path: Path) -> None:
+    made = run_worker(job)[1][-1]
+    written = Path(made["outputs"]["segmentation"])
+    labels = sitk.ReadImage(str(written))
+    labels[:, :, : labels.GetSize()[2] // 2] = 0  # a lesion lies in the lower half
+    sitk.WriteImage(labels, str(tmp_path / "corrected.nrrd"))
+    reports = {}
+    for name, segmentation in {"as made": written, "corrected": tmp_path / "corrected.nrrd"}.items():
+        report = tmp_path / f"{name}.html"
+        measure = MeasureJob(
+            models=[str(bundle)],
+            inputs=dict(read_job(job).inputs),
+            segmentation=str(segmentation),
+            provenance=made["result"]["provenance"],
+            report=str(report),
+            names={"FLAIR": "Case 7"},
+        )
+        write_job(measure, tmp_path / "measure.json")
+        code, messages = run_worker(tmp_path / "measure.json")
+        assert code == 0 and messages[-1]["outputs"] == {"report": str(report)}
+        reports[name] = messages[-1]["result"]
+        page = report.read_text(encoding="utf-8")
+        assert "Case 7" in page and str(tmp_path) not in page
+    assert reports["as made"]["volumes_ml"] == made["result"]["volumes_ml"]
+    assert reports["as made"]["provenance"]["measured_again"]["corrected"] is False
+    assert reports["corrected"]["provenance"]["measured_again"]["corrected"] is True
+    assert reports["corrected"]["lesion_count"] < made["result"]["lesion_count"] == 3
+    assert reports["corrected"]["provenance"]["engine"]["name"] == "openvino"
+
+
+def test_a_measure_job_without_a_usable_segmentation_is_an_error_line(job: Path, bundle: Path, tmp_path: Path) -> None:
+    flair = str(tmp_path / "flair.nrrd")
+    report = tmp_path / "out" / "report.html"
+    missing = str(tmp_path / "none.nrrd")
+    asked = MeasureJob(models=[str(bundle)], inputs={"FLAIR": flair}, segmentation=missing, report=str(report))
+    write_job(asked, tmp_path / "measure.json")
+    code, messages = run_worker(tmp_path / "measure.json")
+    assert code == 2 and messages[-1]["type"] == "error" and missing in messages[-1]["message"]
+    assert not report.exists()
 
 
 def test_a_bad_input_is_one_error_line_and_no_file(job: Path) -> None:
@@ -181,6 +222,22 @@ def test_cancel_kills_the_worker_and_removes_its_files(
         run.result()
     assert scene.GetNumberOfNodes() == nodes
     run.cancel()  # once more does no harm
+
+
+def test_options_reach_the_worker_and_those_that_do_not_fit_never_start_it(
+    logic: Any, bundle: Path, scene: slicer.vtkMRMLScene, flair: FLAIR
+) -> None:
+    shipped = logic.segment(model=bundle, volumes={"FLAIR": flair})
+    strict = logic.segment(
+        model=bundle, volumes={"FLAIR": flair}, threshold=0.3, min_lesion_ml=0.4, precision="fp32", threads=1
+    )
+    assert strict.lesion_count < shipped.lesion_count
+    assert "threshold 0.3 instead of 0.5, smallest lesion 0.4 ml" in " ".join(strict.provenance["notes"])
+    assert strict.provenance["precision"] == {"name": "fp32", "reason": "asked for"}
+    nodes = scene.GetNumberOfNodes()
+    with pytest.raises(InputError, match="'none' does not fit model toy-wmh: choose shipped"):
+        logic.start_segment(model=bundle, volumes={"FLAIR": flair}, postprocessing="none")
+    assert scene.GetNumberOfNodes() == nodes
 
 
 def test_start_returns_at_once(logic: Any, bundle: Path, flair: FLAIR) -> None:

@@ -74,6 +74,16 @@ def test_the_probabilities_of_several_models_are_averaged(
         logic.segment(model=[tumor_bundle, bundle], volumes=nodes)
 
 
+def test_argmax_and_thresholds_by_region_reach_the_worker(logic: Any, tumor_bundle: Path, scene: SCENE) -> None:
+    nodes = tumor_nodes()
+    argmax = logic.segment(model=tumor_bundle, volumes=nodes, postprocessing="argmax")
+    assert argmax.provenance["postprocessing"] == {"kind": "argmax_tumor"}
+    assert argmax.volumes_ml["WT"] == pytest.approx(np.count_nonzero(tumor_labels()) * VOXEL_ML, rel=0.1)
+    strict = logic.segment(model=tumor_bundle, volumes=nodes, threshold={"WT": 0.99})
+    assert strict.provenance["postprocessing"]["thresholds"] == {"WT": 0.99, "TC": 0.5, "ET": 0.5}
+    assert "threshold of WT 0.99 instead of 0.5" in " ".join(strict.provenance["notes"])
+
+
 def test_a_labelmap_with_the_values_1_2_4_is_compared(logic: Any, tumor_bundle: Path, scene: SCENE) -> None:
     labels = tumor_labels()
     labels[labels == 3] = 4

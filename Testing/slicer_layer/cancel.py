@@ -36,4 +36,6 @@ assert scene_content() == before
 # and the next run is not disturbed
 ui.segmentButton.click()
 wait(lambda: ui.resultsButton.visible, 120)
-assert any("probability" in slicer.mrmlScene.GetNthNode(i).GetName() for i in range(slicer.mrmlScene.GetNumberOfNodes()))
+assert any(
+    "probability" in slicer.mrmlScene.GetNthNode(i).GetName() for i in range(slicer.mrmlScene.GetNumberOfNodes())
+)

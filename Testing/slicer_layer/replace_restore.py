@@ -18,7 +18,11 @@ wait()
 
 
 def drawn_voxels():
-    return int(slicer.util.arrayFromSegmentBinaryLabelmap(mine, "Segment_1" if segment_id not in ids() else segment_id, nodes["FLAIR"]).sum())
+    return int(
+        slicer.util.arrayFromSegmentBinaryLabelmap(
+            mine, "Segment_1" if segment_id not in ids() else segment_id, nodes["FLAIR"]
+        ).sum()
+    )
 
 
 def ids():

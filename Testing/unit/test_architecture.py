@@ -25,7 +25,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"engines"}),
     frozenset({"brain", "organ_box"}),
     frozenset({"pipeline"}),
-    frozenset({"segmenter", "attention"}),
+    frozenset({"segmenter", "remeasure", "attention"}),
     frozenset({"report", "report_pictures", "report_slices", "report_template", "doctor"}),
     frozenset({"batch"}),
     frozenset({"cli", "worker"}),

@@ -133,3 +133,34 @@ def test_two_files_are_compared_by_the_regions_and_values_that_a_model_knows(cas
     # Without a model, 3 and 4 are different labels.
     assert main(["compare", *files, "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)["labels"]) == {"1", "2", "3", "4"}
+
+
+def test_postprocessing_is_chosen_by_options_and_told(case, tmp_path, capsys) -> None:
+    report = ("--report", tmp_path / "r.html")
+    assert segment(case, tmp_path / "s.mha", "--threshold", "WT=0.4", "--threshold", "ET=0.6", *report) == 0
+    note = "Postprocessing was changed: threshold of WT 0.4 instead of 0.5, threshold of ET 0.6 instead of 0.5."
+    assert f"Note: {note}" in capsys.readouterr().out
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert note in page and "threshold WT=0.4 ET=0.6" in page and ">Precision<" in page
+    assert segment(case, tmp_path / "s.mha", "--postprocessing", "argmax", "--json") == 0
+    told = json.loads(capsys.readouterr().out)["provenance"]
+    assert told["postprocessing"] == {"kind": "argmax_tumor"} and told["options"]["postprocessing"] == "argmax"
+    assert told["notes"] == ["Postprocessing was changed: argmax instead of nested thresholds."]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--postprocessing", "morphological"], "does not fit model toy-tumor: choose shipped or nested or argmax"),
+        (["--postprocessing", "best"], "invalid choice: 'best'"),
+        (["--threshold", "high"], "--threshold high: write it as 0.4, or with its region as WT=0.4"),
+        (["--threshold", "0.4", "--threshold", "WT=0.3"], "give one number for all regions, or one for each region"),
+        (["--threshold", "WT=0.4", "--threshold", "WT=0.3"], "give one number for all regions, or one for each region"),
+        (["--min-lesion-ml", "50"], "smallest enhancing part must be a number from 0 to 10 ml, got 50"),
+    ],
+)
+def test_options_that_do_not_fit_end_in_one_line(case, tmp_path, capsys, more: list[str], message: str) -> None:
+    assert segment(case, tmp_path / "s.mha", *more) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

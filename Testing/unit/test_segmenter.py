@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from LightSegLib.errors import CancelledError, ChannelError, GeometryError, InputError
+from LightSegLib.errors import CancelledError, ChannelError, EngineError, GeometryError, InputError
 from LightSegLib.segmenter import Segmenter
 
 from .pipeline_toys import LesionEngine, all_orientations, install_toys, make_bundle, make_head, make_lesions
@@ -105,7 +105,11 @@ def test_provenance_tells_all_that_is_needed_to_repeat_the_run(segmenter: Segmen
     assert told["model"] == {"name": "toy", "version": "0.0.1", "sha256": {"model.xml": "0" * 64}}
     assert told["finder_model"]["name"] == "toy-brain"
     assert told["engine"] == {"name": "toy", "device": "cpu", "reason": "the only one in this test"}
-    assert told["options"] == {"device": "auto", "engine": "auto", "threads": None}
+    computing = {"device": "auto", "engine": "auto", "threads": None, "precision": "auto"}
+    changes = {"postprocessing": "shipped", "threshold": None, "min_lesion_ml": None}
+    assert told["options"] == {**computing, **changes}
+    assert told["precision"]["name"] == "fp32" and told["precision"]["reason"]
+    assert told["postprocessing"] == {"kind": "lesions", "threshold": 0.5, "min_lesion_ml": 0.01}
     assert told["inputs"]["FLAIR"]["size"] == [60, 72, 50]
     assert told["reference"] == "the reference"
     assert {"lightseg", "python", "numpy", "SimpleITK"} <= told["versions"].keys()
@@ -193,3 +197,20 @@ def test_an_error_inside_preprocessing_names_the_file(segmenter: Segmenter) -> N
 def test_a_bundle_object_is_taken_as_it_is(engine: LesionEngine) -> None:
     strict = make_bundle("toy", postprocessing={"kind": "lesions", "threshold": 0.5, "min_lesion_ml": 0.4})
     assert Segmenter(strict).segment({"FLAIR": make_head()}).lesion_count == 1
+
+
+def test_changed_postprocessing_changes_the_result_and_is_told(engine: LesionEngine) -> None:
+    shipped = Segmenter("toy").segment({"FLAIR": make_head()})
+    strict = Segmenter("toy", threshold=0.6, min_lesion_ml=0.4).segment({"FLAIR": make_head()})
+    assert (shipped.lesion_count, strict.lesion_count) == (2, 1)
+    note = "Postprocessing was changed: threshold 0.6 instead of 0.5, smallest lesion 0.4 ml instead of 0.01 ml."
+    assert note in strict.provenance["notes"] and note not in shipped.provenance["notes"]
+    assert strict.provenance["options"]["threshold"] == 0.6
+    assert strict.provenance["postprocessing"] == {"kind": "lesions", "threshold": 0.6, "min_lesion_ml": 0.4}
+
+
+def test_options_that_do_not_fit_are_refused_before_anything_is_read(engine: LesionEngine) -> None:
+    with pytest.raises(InputError, match="'argmax' does not fit model toy: choose shipped"):
+        Segmenter("toy", postprocessing="argmax")
+    with pytest.raises(EngineError, match="Unknown precision 'int4'; known: auto, fp32"):
+        Segmenter("toy", precision="int4")

@@ -211,3 +211,11 @@ def test_an_ensemble_requires_what_any_member_requires() -> None:
 def test_an_ensemble_of_none_is_refused() -> None:
     with pytest.raises(BundleError, match="No model is given"):
         Segmenter([])
+
+
+def test_of_several_bundles_the_first_ones_settings_are_changed() -> None:
+    first = make_tumor_bundle("a")
+    other = make_tumor_bundle("b", postprocessing={**first.postprocessing, "thresholds": dict.fromkeys("WTE", 0.9)})
+    told = Segmenter([first, other], threshold={"TC": 0.3}).segment(TUMOR).provenance
+    assert told["postprocessing"]["thresholds"] == {"WT": 0.5, "TC": 0.3, "ET": 0.5}
+    assert told["notes"] == ["Postprocessing was changed: threshold of TC 0.3 instead of 0.5."]

@@ -31,9 +31,7 @@ def list_tasks(bundles: Sequence[Bundle] | None = None) -> list[TaskModels]:
         if bundle.name not in finders:
             tasks.setdefault(str(bundle.metadata["task"]), []).append(bundle)
     return [
-        TaskModels(
-            name=name, title=name.partition(" on ")[0], bundles=tuple(sorted(found, key=_by_dice, reverse=True))
-        )
+        TaskModels(name=name, title=name.partition(" on ")[0], bundles=tuple(sorted(found, key=_by_dice, reverse=True)))
         for name, found in sorted(tasks.items())
     ]
 

@@ -8,9 +8,9 @@ import qt
 from slicer.i18n import tr as _
 
 from LightSegLib.bundles import Bundle
+from LightSegLib.job import RunOptions
 from LightSegLib.postprocess.choices import SHIPPED, Number, numbers, strategies
 from LightSegLib.slicer_bridge.panel.choice_box import ChoiceBox
-from LightSegLib.slicer_bridge.segment_task import Options
 
 __all__ = ["OptionsForm"]
 
@@ -58,12 +58,12 @@ class OptionsForm:
         """Ask again which devices there are."""
         self._device.fill(self._devices(), self._parameters.device)
 
-    def options(self) -> Options:
+    def options(self) -> RunOptions:
         """Return what the user wants."""
         changed = {number: box.value for number, box in self._boxes.items() if abs(box.value - number.value) > 1e-6}
         thresholds = {number.region: value for number, value in changed.items() if number.option == "threshold"}
         smallest = [value for number, value in changed.items() if number.option == "min_lesion_ml"]
-        return Options(
+        return RunOptions(
             device=self._parameters.device,
             threads=self._parameters.threads or None,
             precision=self._parameters.precision,

@@ -119,7 +119,9 @@ class Panel:
         """Offer the reference's segments where the model has one and the reference several."""
         node = self._parameters.reference
         segmentation = node.GetSegmentation() if node is not None and node.IsA("vtkMRMLSegmentationNode") else None
-        names = [] if segmentation is None else [segmentation.GetSegment(i).GetName() for i in segmentation.GetSegmentIDs()]
+        names = (
+            [] if segmentation is None else [segmentation.GetSegment(i).GetName() for i in segmentation.GetSegmentIDs()]
+        )
         is_needed = len(names) > 1 and len(self._models.bundle.segments) == 1
         for widget in (self._ui.referenceSegmentSelector, self._ui.referenceSegmentLabel):
             widget.visible = is_needed
