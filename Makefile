@@ -3,13 +3,14 @@
 PYTHON ?= python3
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-library test-slicer lint bench clean
+.PHONY: help demo test test-library test-slicer lint bench icon clean
 
 help:
 	@echo "make demo    segment the sample, print volumes and Dice, write demo/"
 	@echo "make test    lint, then every test"
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   measure times and install size, write docs/benchmarks.md"
+	@echo "make icon    render the module's icon from its drawing"
 	@echo "make clean   remove the environments, the demo and build products"
 
 # what a user installs: no torch
@@ -49,6 +50,9 @@ lint: .venv/.ready
 
 bench: .venv/.ready .venv-demo/.ready
 	.venv/bin/python Testing/bench/run.py
+
+icon: .venv-slicer/.ready
+	.venv-slicer/bin/python Testing/screenshots/render_icon.py
 
 clean:
 	rm -rf .venv .venv-demo .venv-slicer demo build dist .pytest_cache .mypy_cache .ruff_cache

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from .isolated_python import run_python
+
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("hatchling") is None, reason="hatchling is not installed")
 
-# Prints where the library and its resources are, in a Python that cannot see this repository.
+# Prints where the library and its resources are.
 WHERE = "import LightSegLib.resources as r; print(r.__file__); print(r.resources_root())"
 
 
@@ -27,33 +29,14 @@ def contents(wheel: Path) -> set[str]:
         return set(archive.namelist())
 
 
-def tracked_files(repository: Path, folder: str) -> set[str]:
-    command = ["git", "ls-files", "--", folder]
-    listing = subprocess.run(command, cwd=repository, capture_output=True, text=True)
-    if listing.returncode != 0:
-        pytest.skip("no git checkout to compare with")
-    return set(listing.stdout.split())
-
-
-def run_python(code: str, *search_paths: Path, without: Path, cwd: Path) -> list[str]:
-    """Run code in a new Python that looks in search_paths first and never in the repository; return its lines."""
-    setup = (
-        "import sys; from pathlib import Path; "
-        f"sys.path[:] = {[str(path) for path in search_paths]!r}"
-        f" + [p for p in sys.path if Path(p or '.').resolve() != Path({str(without)!r})]; "
-    )
-    result = subprocess.run([sys.executable, "-c", setup + code], cwd=cwd, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    return result.stdout.splitlines()
-
-
 @pytest.fixture(scope="module")
 def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(repository, "wheel", tmp_path_factory.mktemp("wheel"))
 
 
-def test_the_wheel_carries_every_resource_inside_the_package(wheel: Path, repository: Path) -> None:
-    shipped = {name for name in tracked_files(repository, "Resources") if not name.startswith("Resources/Screenshots/")}
+def test_the_wheel_carries_every_resource_inside_the_package(wheel: Path, tracked_files: frozenset[str]) -> None:
+    resources = {name for name in tracked_files if name.startswith("Resources/")}
+    shipped = {name for name in resources if not name.startswith("Resources/Screenshots/")}
     assert shipped
     assert {f"LightSegLib/{name}" for name in shipped} - contents(wheel) == set()
 
@@ -76,18 +59,18 @@ def test_a_wheel_built_from_the_sdist_is_the_same(wheel: Path, repository: Path,
     assert contents(build(source, "wheel", tmp_path / "again")) == contents(wheel)
 
 
-def test_an_installed_wheel_finds_its_resources(wheel: Path, repository: Path, tmp_path: Path) -> None:
+def test_an_installed_wheel_finds_its_resources(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site)]
     subprocess.run([*command, str(wheel)], check=True, capture_output=True)
-    library, resources = run_python(WHERE, site, without=repository, cwd=tmp_path)
+    library, resources = run_python(WHERE, site, cwd=tmp_path)
     assert Path(library).is_relative_to(site)
     assert Path(resources) == site / "LightSegLib" / "Resources"
     assert (site / "bin" / "lightseg").exists() or (site / "Scripts" / "lightseg.exe").exists()
 
 
 def test_the_source_tree_finds_its_resources(repository: Path, tmp_path: Path) -> None:
-    library, resources = run_python(WHERE, repository, without=Path("/nowhere"), cwd=tmp_path)
+    library, resources = run_python(WHERE, repository, cwd=tmp_path)
     assert Path(library).is_relative_to(repository)
     assert Path(resources) == repository / "Resources"
 
@@ -103,7 +86,7 @@ import LightSeg
 assert {str(repository)!r} == sys.path[-1]
 """
     stubs = Path(__file__).parent
-    lines = run_python(code + WHERE, repository / "LightSeg", stubs, without=repository, cwd=tmp_path)
+    lines = run_python(code + WHERE, repository / "LightSeg", stubs, cwd=tmp_path)
     assert [Path(line) for line in lines] == [repository / "LightSegLib" / "resources.py", repository / "Resources"]
 
 
@@ -121,4 +104,4 @@ for module in pkgutil.walk_packages(LightSegLib.__path__, "LightSegLib.", onerro
         importlib.import_module(module.name)
 print(LightSegLib.Segmenter.__name__)
 """
-    assert run_python(code, repository, without=Path("/nowhere"), cwd=tmp_path) == ["Segmenter"]
+    assert run_python(code, repository, cwd=tmp_path) == ["Segmenter"]
