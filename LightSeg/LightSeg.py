@@ -120,7 +120,8 @@ class LightSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self._on_scene_start_close)
         self.addObserver(scene, scene.EndCloseEvent, self._on_scene_end_close)
-        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndImportEvent):
+        self.addObserver(scene, scene.EndImportEvent, self._on_scene_end_import)
+        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent):
             self.addObserver(scene, event, self._on_scene_changed)
         self._use_parameters(self.logic.getParameterNode())
 
@@ -139,6 +140,11 @@ class LightSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _on_scene_end_close(self, caller, event) -> None:
         if self.parent.isEntered:
+            self._use_parameters(self.logic.getParameterNode())
+
+    def _on_scene_end_import(self, caller, event) -> None:
+        # A new wrapper: this one has read its nodes before they were there, and keeps what it read.
+        if self._parameters is not None:
             self._use_parameters(self.logic.getParameterNode())
 
     def _on_scene_changed(self, caller, event) -> None:

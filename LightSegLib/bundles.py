@@ -58,6 +58,11 @@ class Bundle:
     hashes: Mapping[str, str]
 
     @property
+    def locator(self) -> str:
+        """What `load_bundle` finds the bundle by: its name, which holds on any computer, or else its folder."""
+        return self.name if self.folder == models_root() / self.name else str(self.folder)
+
+    @property
     def openvino_file(self) -> Path:
         """The OpenVINO model's `model.xml`, with `model.bin` beside it."""
         return self.folder / "model.xml"

@@ -8,7 +8,17 @@ from typing import Any
 
 from LightSegLib.errors import InputError
 
-__all__ = ["MESSAGE_PREFIX", "AnyJob", "BatchJob", "MeasureJob", "RunOptions", "SegmentJob", "read_job", "write_job"]
+__all__ = [
+    "MESSAGE_PREFIX",
+    "AnyJob",
+    "BatchJob",
+    "DicomSegJob",
+    "MeasureJob",
+    "RunOptions",
+    "SegmentJob",
+    "read_job",
+    "write_job",
+]
 
 MESSAGE_PREFIX = "@LightSeg "
 """Starts a worker's message on its stdout; all other text there is log."""
@@ -79,8 +89,27 @@ class BatchJob(RunOptions):
     part: tuple[int, int] | None = None
 
 
-AnyJob = SegmentJob | MeasureJob | BatchJob
-JOBS: dict[str, type[AnyJob]] = {"segment": SegmentJob, "measure": MeasureJob, "batch": BatchJob}
+@dataclass(frozen=True, kw_only=True)
+class DicomSegJob:
+    """One labelmap file of the segments of `models` to export as DICOM SEG of the series that `sources` are.
+
+    `corrected` says that a person has changed it.
+    """
+
+    models: Sequence[str]
+    segmentation: str
+    sources: Sequence[str]
+    output: str
+    corrected: bool = False
+
+
+AnyJob = SegmentJob | MeasureJob | BatchJob | DicomSegJob
+JOBS: dict[str, type[AnyJob]] = {
+    "segment": SegmentJob,
+    "measure": MeasureJob,
+    "batch": BatchJob,
+    "dicom_seg": DicomSegJob,
+}
 """Each job's class by the name that its file gives it."""
 
 

@@ -3,16 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import SimpleITK as sitk
 import slicer
 
 from LightSegLib.bundles import load_bundle
 from LightSegLib.errors import InputError
 from LightSegLib.job import DicomSegJob, write_job
-from LightSegLib.slicer_bridge.dicom_sources import dicom_files, why_no_dicom_export
+from LightSegLib.slicer_bridge.dicom_sources import dicom_files, why_no_dicom_seg
 from LightSegLib.slicer_bridge.measure_task import require_result
 from LightSegLib.slicer_bridge.references import labelmap_of
 from LightSegLib.slicer_bridge.scene_files import SceneFiles
-from LightSegLib.slicer_bridge.volumes import world_volume
+from LightSegLib.slicer_bridge.volumes import node_grid, world_volume
 
 __all__ = ["ExportTask"]
 
@@ -23,21 +24,30 @@ class ExportTask:
     def __init__(self, segmentation: "slicer.vtkMRMLSegmentationNode", path: Path) -> None:
         self._segmentation, self._path = segmentation, path
         self._nodes = require_result(segmentation)
-        reason = why_no_dicom_export(self._nodes.main)
+        reason = why_no_dicom_seg(self._nodes.main)
         if reason:
-            raise InputError(reason)
+            raise InputError(f"{reason}; only segmentations of DICOM volumes can be exported as DICOM SEG")
         self._files = SceneFiles({})
 
     def write(self) -> Path:
         """Write the worker's input files and return the job's file."""
         nodes = self._nodes
         segments = load_bundle(nodes.models[0]).segments
-        labelmap = labelmap_of(self._segmentation, world_volume(nodes.main).world_grid, segments, what="segmentation")
+        world = world_volume(nodes.main)
+        if world.resampled:
+            raise InputError(
+                f'A transform bends or shears the volume "{nodes.main.GetName()}", so that its slices are not those '
+                "of the DICOM series any more: segment it without the transform to export DICOM SEG"
+            )
+        labels = labelmap_of(self._segmentation, world.world_grid, segments, what="segmentation", may_lack=True)
+        # On the volume's own voxels, where DICOM has them, also where a transform has moved both.
+        labelmap = node_grid(nodes.main).image(sitk.GetArrayFromImage(labels))
         job = DicomSegJob(
             models=nodes.models,
             segmentation=self._files.write(labelmap, "segmentation"),
             sources=[str(file) for file in dicom_files(nodes.main)],
             output=str(self._path),
+            corrected=bool(nodes.provenance.get("measured_again", {}).get("corrected")),
         )
         path = self._files.folder / "job.json"
         write_job(job, path)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import slicer
 
 from LightSegLib.bundles import InputChannel
-from LightSegLib.pipeline.channels import likely_channel
+from LightSegLib.slicer_bridge.dicom_sources import likely_input
 
 __all__ = ["likely_volumes"]
 
@@ -18,7 +18,7 @@ def likely_volumes(
 ) -> "dict[str, slicer.vtkMRMLScalarVolumeNode]":
     """Return a volume for each of the `wanted` ones among a model's `channels` for which the scene has one, by name.
 
-    A volume's name decides, then its DICOM tags; for a model's only input and for a required one any volume will do.
+    A volume's name decides, then its DICOM tags; for a required one any volume will do.
     Volumes that are `taken` are not proposed, nor is one for two channels.
     """
     free = [
@@ -27,17 +27,14 @@ def likely_volumes(
         if node.GetClassName() == "vtkMRMLScalarVolumeNode" and not node.GetHideFromEditors() and node not in taken
     ]
     found: dict[str, slicer.vtkMRMLScalarVolumeNode] = {}
-    for describe in (lambda node: node.GetName() or "", _dicom_text):
-        for channel in wanted:
-            fitting = [node for node in free if likely_channel(channels, describe(node)) == channel.name]
-            if channel.name not in found and fitting:
-                found[channel.name] = fitting[0]
-                free.remove(fitting[0])
+    meant = [(likely_input(channels, node), node) for node in free]
+    for channel in wanted:
+        fitting = [node for name, node in meant if name == channel.name]
+        if fitting:
+            found[channel.name] = fitting[0]
+            free.remove(fitting[0])
     for channel in wanted:
         if channel.required and channel.name not in found and free:
             found[channel.name] = free.pop(0)
     return found
 
-
-def _dicom_text(node: "slicer.vtkMRMLScalarVolumeNode") -> str:
-    return ""

@@ -31,7 +31,7 @@ class MeasureTask:
         bundle = load_bundle(nodes.models[0])
         inputs = files.write_volumes()
         grid = files.main.world_grid
-        labelmap = labelmap_of(self._segmentation, grid, bundle.segments, what="segmentation")
+        labelmap = labelmap_of(self._segmentation, grid, bundle.segments, what="segmentation", may_lack=True)
         reference = None
         if nodes.reference is not None:
             known = bundle.reference_values

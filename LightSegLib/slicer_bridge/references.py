@@ -29,10 +29,11 @@ def labelmap_of(
     known_values: Sequence[tuple[int, ...]] = (),
     segment_name: str = "",
     what: str = "reference",
+    may_lack: bool = False,
 ) -> sitk.Image:
     """Return a node as a uint16 labelmap (LPS) with the values of `segments` on `grid` (world space).
 
-    `what` it is called in messages. Transforms above the node, linear or not, are applied; another grid is resampled with nearest neighbor, in
+    `what` it is called in messages; with `may_lack`, a segment that a segmentation node lacks is empty. Transforms above the node, linear or not, are applied; another grid is resampled with nearest neighbor, in
     one step. In a segmentation node the segments are found by name, then by terminology; `segment_name`, if
     given, or a single segment stands for a single segment. In a volume the values must be those of `segments`; a single value other than 0 stands for a
     single segment. With `known_values`, a bundle's `reference_values`, a volume has one of these sets and keeps it.
@@ -43,7 +44,7 @@ def labelmap_of(
         got = "nothing" if node is None else f'{node.GetNodeTagName()} "{node.GetName()}"'
         raise InputError(f"A {what} must be a segmentation or a labelmap volume, got {got}")
     if node.IsA("vtkMRMLSegmentationNode"):
-        labels, is_empty = _from_segmentation(node, grid, segments, segment_name, what)
+        labels, is_empty = _from_segmentation(node, grid, _matches(node, segments, segment_name, what, may_lack))
     else:
         labels, is_empty = _from_volume(node, grid, segments, known_values)
     if not labels.any() and not is_empty:
@@ -84,13 +85,13 @@ def _from_volume(
 
 
 def _from_segmentation(
-    node: "slicer.vtkMRMLSegmentationNode", grid: Grid, segments: Sequence[Segment], segment_name: str, what: str
+    node: "slicer.vtkMRMLSegmentationNode", grid: Grid, matches: Sequence[tuple[str, Segment]]
 ) -> tuple[np.ndarray, bool]:
     parent = parent_transform(node)
     segmentation = _with_labelmaps(node, parent, grid)
     labels = np.zeros(grid.size[::-1], np.uint16)
     is_empty = True
-    for segment_id, segment in _matches(node, segments, segment_name, what):
+    for segment_id, segment in matches:
         source = segmentation.GetSegment(segment_id)
         image_data = source.GetRepresentation(BINARY)
         if image_data is None or image_data.IsEmpty():
@@ -106,7 +107,7 @@ def _from_segmentation(
 
 
 def _matches(
-    node: "slicer.vtkMRMLSegmentationNode", segments: Sequence[Segment], segment_name: str, what: str
+    node: "slicer.vtkMRMLSegmentationNode", segments: Sequence[Segment], segment_name: str, what: str, may_lack: bool
 ) -> list[tuple[str, Segment]]:
     """Return the id of the node's segment for each of `segments`, by name, else by terminology."""
     segmentation = node.GetSegmentation()
@@ -121,6 +122,8 @@ def _matches(
         named = [key for key, other in own.items() if other.GetName().casefold() == segment.name.casefold()]
         coded = [key for key, other in own.items() if _meaning(_tag(other)) == _meaning(segment.terminology_tag())]
         fitting = named or coded
+        if not fitting and may_lack:
+            continue
         if len(fitting) != 1:
             names = ", ".join(other.GetName() for other in own.values()) or "none"
             problem = "several segments" if fitting else "no segment"

@@ -83,9 +83,13 @@ def register_samples(loaded: Callable[[str, Mapping[str, Any]], None]) -> None:
     except ImportError:
         return
     for name, sample in SAMPLES.items():
+        files = [resources_root() / "Samples" / file for file in (*sample.files.values(), sample.reference)]
         SampleData.SampleDataLogic.registerCustomSampleDataSource(
             category=CATEGORY,
             sampleName=sample.title,
+            uris=[file.as_uri() for file in files],
+            fileNames=[file.name for file in files],
+            nodeNames=[f"{sample.prefix} {channel}" for channel in (*sample.files, "reference")],
             customDownloader=_downloader(name, loaded),
         )
 

@@ -92,7 +92,7 @@ class SegmentTask:
         put_beside(segmentation, input_node)
         keep_result_nodes(
             segmentation,
-            models=[str(bundle.folder) for bundle in self.bundles],
+            models=[bundle.locator for bundle in self.bundles],
             inputs=self.volumes,
             reference=self.reference,
             reference_segment=self.reference_segment,

@@ -1,5 +1,7 @@
 """Loads the sample, which fills the inputs; segments it, follows the progress, and looks at what came of it."""
 
+import vtk
+
 from LightSegLib.slicer_bridge.sample_data import load_sample
 
 ui = widget.ui
@@ -26,8 +28,8 @@ assert "Segmented in" in ui.statusLabel.text
 segmentation = ui.outputSelector.currentNode()
 segment = segmentation.GetSegmentation().GetNthSegment(0)
 assert segment.GetName() == "White matter hyperintensity"
-tag = slicer.vtkSegment.GetTerminologyEntryTagName()
-assert "SCT" in segment.GetTag(tag) if isinstance(segment.GetTag(tag), str) else True
+text = vtk.reference("")
+assert segment.GetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), text) and "SCT" in str(text)
 hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
 parents = {hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) for node in (segmentation, nodes["FLAIR"])}
 assert len(parents) == 1

@@ -103,6 +103,7 @@ class _Row:
         selector.setCurrentNode(parameters.GetNodeReference(INPUT_ROLE + channel.name))
         selector.connect("currentNodeChanged(vtkMRMLNode*)", self._on_node)
         self._mark, self._problem = qt.QLabel(), qt.QLabel()
+        self._mark.minimumWidth = self._mark.fontMetrics().horizontalAdvance(CROSS)
         self._problem.wordWrap = True
         self._problem.visible = False
         line.addWidget(selector, 1)

@@ -82,6 +82,7 @@ class Panel:
         if parameters.model != self._models.bundle.name:
             self.use(parameters)
         self._inputs.fill()
+        self._results.show(parameters.result)
         self.check()
 
     def check(self) -> None:
@@ -245,5 +246,7 @@ class Panel:
         self._results.show(node)
 
     def _on_output(self, node: Any) -> None:
-        if self._parameters is not None and not self._controls.is_running:
+        # None stands for a new one to come: what there is stays in view.
+        if self._parameters is not None and node is not None:
+            self._parameters.result = node
             self._results.show(node)

@@ -9,7 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LightSegLib.errors import LightSegError
-from LightSegLib.slicer_bridge.dicom_sources import why_no_dicom_export
+from LightSegLib.slicer_bridge.dicom_sources import why_no_dicom_seg
 from LightSegLib.slicer_bridge.panel.dialogs import Dialogs
 from LightSegLib.slicer_bridge.result_nodes import ResultNodes, result_nodes
 from LightSegLib.slicer_bridge.tables import table_text
@@ -53,7 +53,7 @@ class ResultsView:
         display = segmentation.GetDisplayNode()
         shown = segmentation.GetSegmentation().ContainsRepresentation("Closed surface")
         self._ui.show3DButton.checked = bool(display is not None and display.GetVisibility3D() and shown)
-        reason = why_no_dicom_export(nodes.main)
+        reason = why_no_dicom_seg(nodes.main)
         self._ui.dicomButton.enabled = not reason
         self._ui.dicomButton.toolTip = reason or _("Save the segmentation as DICOM.")
 
@@ -66,6 +66,8 @@ class ResultsView:
         agreement = None if nodes is None else nodes.agreement
         self._ui.volumesTable.setMRMLTableNode(None if nodes is None else nodes.volumes)
         self._ui.agreementTable.setMRMLTableNode(agreement)
+        for view in (self._ui.volumesTable, self._ui.agreementTable):
+            _fit(view)
         self._ui.agreementTable.visible = self._ui.agreementLabel.visible = agreement is not None
         if nodes is not None and nodes.reference is not None:
             self._ui.agreementLabel.text = _("Agreement with {name}").format(name=nodes.reference.GetName())
@@ -100,3 +102,12 @@ class ResultsView:
     def _file_name(self, suffix: str) -> str:
         name = "".join(letter if letter.isalnum() else "_" for letter in self._segmentation.GetName())
         return str(Path.home() / (name + suffix))
+
+
+def _fit(view: Any) -> None:
+    """Make a table as high as its rows, as a few lines need no room for many."""
+    node = view.mrmlTableNode()
+    line = view.verticalHeader().defaultSectionSize
+    view.verticalHeader().visible = False
+    # room for the titles and a horizontal scroll bar
+    view.maximumHeight = line * ((0 if node is None else node.GetNumberOfRows()) + 2) + line
