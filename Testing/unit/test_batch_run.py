@@ -106,6 +106,7 @@ def test_a_second_run_does_only_what_is_missing(engine, cohort, results) -> None
     before, calls = rows(results / "volumes.csv"), engine.calls
     again = batch(cohort, results)
     assert statuses(again) == {"a": "skipped", "b": "failed", "c": "skipped"} and engine.calls == calls
+    assert again.outcomes[0].volumes_ml == {"WMH": float(before["a"]["wmh_volume_ml"])}
     assert {name: row for name, row in rows(again.table).items() if name != "b"} == {
         name: row for name, row in before.items() if name != "b"
     }
@@ -245,6 +246,19 @@ def test_files_that_no_table_tells_of_are_not_replaced_unless_asked_for(engine, 
         assert "no table here tells of it" in rows(done.table)["a"]["error"]
     assert (results / "a.seg.nrrd").read_text() == "mine"
     assert statuses(batch(cohort, results, overwrite=True))["a"] == "done"
+
+
+def test_a_segmentation_that_was_corrected_by_hand_is_not_replaced_unless_asked_for(engine, cohort, results) -> None:
+    batch(cohort, results)
+    later = (results / "c.seg.nrrd").stat().st_mtime + 3600
+    os.utime(results / "c.seg.nrrd", (later, later))
+    assert statuses(batch(cohort, results))["c"] == "skipped"
+    for _ in range(2):
+        done = batch(cohort, results, report=True)
+        assert statuses(done)["a"] in ("done", "skipped") and statuses(done)["c"] == "failed"
+        assert "c.seg.nrrd was changed after it was written" in done.outcomes[2].message
+        assert rows(done.table)["c"]["status"] == "done"  # with its numbers
+    assert statuses(batch(cohort, results, report=True, overwrite=True))["c"] == "done"
 
 
 def test_a_table_of_something_else_is_not_replaced(engine, cohort, results) -> None:
