@@ -69,7 +69,8 @@ def case_name(stem: str, inputs: Sequence[InputChannel]) -> str:
     end = telling[-1].end()
     # "ce" alone tells nothing, but it turns the channel of "t1" into that of "t1_ce".
     for word in words:
-        if word.start() > end and likely_channel(inputs, stem[: word.end()]) != likely_channel(inputs, stem[:end]):
+        channel = likely_channel(inputs, stem[:end])
+        if word.start() > end and channel and likely_channel(inputs, stem[: word.end()]) != channel:
             end = word.end()
     return stem[end:].strip(SEPARATORS)
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from LightSegLib.batch.case import Case
@@ -17,6 +18,8 @@ __all__ = ["BatchOutputs", "Part", "PlannedCase", "plan_batch"]
 
 TABLE = "volumes"
 DONE = "done"
+CLOCKS_DIFFER_S = 60.0
+"""File servers set the time of a file, computers that of a row."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,11 @@ class PlannedCase:
     kept: Row | None
     problem: str | None
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the problem is a file that stands where the result would go."""
+        return self.problem is not None and self.case.problem is None
+
 
 def plan_batch(segmenter: Segmenter, cases: Sequence[Case], outputs: BatchOutputs) -> list[PlannedCase]:
     """Return what a run does with its cases, in order; nothing is written.
@@ -116,10 +124,21 @@ def _compare(one: PlannedCase, files: Sequence[Path], rows: Sequence[Row], *, ov
     if kept is not None and all(path.exists() for path in files):
         return replace(one, kept=kept)
     # A row without an id is of a case that was never tried.
-    if one.output.exists() and not any(row["settings_id"] for row in rows):
-        problem = f"{one.output} exists and no table here tells of it: choose another folder, or overwrite."
+    tried = [row for row in rows if row["settings_id"]]
+    if one.output.exists() and not any(_is_as_written(one.output, row) for row in tried):
+        what = "was changed after it was written" if tried else "exists and no table here tells of it"
+        problem = f"{one.output} {what}: choose another folder, or overwrite."
         return replace(one, problem=problem, settings_id="")
     return one
+
+
+def _is_as_written(output: Path, row: Row) -> bool:
+    """Return whether a file has not been changed, such as corrected by hand, since the run that its row tells of."""
+    try:
+        finished = datetime.fromisoformat(row["finished"]).timestamp()
+    except ValueError:
+        return False
+    return output.stat().st_mtime <= finished + CLOCKS_DIFFER_S
 
 
 def _files(case: Case) -> list[Path]:

@@ -12,7 +12,7 @@ from typing import Any
 import LightSegLib
 from LightSegLib.batch.case import Case
 from LightSegLib.batch.plan import BatchOutputs, PlannedCase, plan_batch
-from LightSegLib.batch.volumes_table import VolumesTable, measure_columns, measured
+from LightSegLib.batch.volumes_table import VolumesTable, measure_columns, measured, volumes_of
 from LightSegLib.errors import CancelledError, LightSegError, OutputError
 from LightSegLib.outputs import OutputSet, remove_leftovers
 from LightSegLib.pipeline.result import Result
@@ -31,7 +31,7 @@ class CaseOutcome:
     """How a case stands: `status` is "running", then "done", "failed" or "skipped" (done before, and kept).
 
     `index` is its place in the cohort, from 0, also where only a share of that is done. `message` is the error's text,
-    or what is to be known about the result; `volumes_ml` are by segment and region, empty unless it was done now.
+    or what is to be known about the result; `volumes_ml` are by segment and region, empty where it failed.
     """
 
     index: int
@@ -80,6 +80,10 @@ def run_batch(
     """
     planned = plan_batch(segmenter, cases, outputs)
     table = _open_table(segmenter, cases, outputs)
+    for one in planned:
+        if one.kept is not None:
+            table.put(one.kept)
+    table.write()
     if any(one.kept is None and one.problem is None for one in planned):
         segmenter.load()
     tell: Callable[[CaseOutcome], None] = on_case or (lambda outcome: None)
@@ -119,9 +123,7 @@ def _open_table(segmenter: Segmenter, cases: Sequence[Case], outputs: BatchOutpu
     columns = ["case", "status", *measure_columns(segmenter.bundle, with_agreement=with_agreement), "seconds", "error"]
     columns += ["notes", *(f"{channel.name.lower()}_file" for channel in segmenter.inputs), "reference_file", "output"]
     columns += ["model", "engine", "lightseg_version", "finished", "settings_id"]
-    table = VolumesTable(outputs.table, columns=columns, order=[case.name for case in cases])
-    table.write()
-    return table
+    return VolumesTable(outputs.table, columns=columns, order=[case.name for case in cases])
 
 
 def _do(
@@ -130,9 +132,8 @@ def _do(
     """Segment a case, write its files and its row, and return its outcome."""
     told: dict[str, Any] = {"index": one.index, "name": one.case.name}
     if one.kept is not None:
-        table.put(one.kept)
-        _write(table)
-        return CaseOutcome(**told, status=SKIPPED, message="It was done before.", output=one.output)
+        volumes = volumes_of(one.kept, segmenter.bundle)
+        return CaseOutcome(**told, status=SKIPPED, message="It was done before.", volumes_ml=volumes, output=one.output)
     started = time.perf_counter()
     try:
         if one.problem is not None:
@@ -144,8 +145,10 @@ def _do(
         message = str(error) if isinstance(error, LightSegError) else f"unexpected {type(error).__name__}: {error}"
         message = " ".join(message.split())
         seconds = time.perf_counter() - started
-        table.put({**_row(segmenter, one), "status": FAILED, "seconds": round(seconds, 2), "error": message})
-        _write(table)
+        # A result that is in the way keeps its row, with what was measured of it.
+        if not (one.is_blocked and table.has(one.case.name)):
+            table.put({**_row(segmenter, one), "status": FAILED, "seconds": round(seconds, 2), "error": message})
+            _write(table)
         return CaseOutcome(**told, status=FAILED, message=message, seconds=seconds)
     seconds = time.perf_counter() - started
     notes, engine = result.provenance["notes"], result.provenance["engine"]

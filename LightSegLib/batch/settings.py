@@ -32,5 +32,8 @@ def settings_id(segmenter: Segmenter, case: Case) -> str:
 
 
 def _state(path: Path) -> list[Any]:
-    files = sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
-    return [[os.fsencode(file.name).hex(), file.stat().st_size, int(file.stat().st_mtime)] for file in files]
+    try:
+        files = sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
+        return [[os.fsencode(file.name).hex(), file.stat().st_size, int(file.stat().st_mtime)] for file in files]
+    except OSError:  # the case will fail when it is read, and say why
+        return []

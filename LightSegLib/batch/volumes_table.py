@@ -20,10 +20,10 @@ from LightSegLib.outputs import OutputSet
 from LightSegLib.pipeline.result import Result
 from LightSegLib.report import MEASURES
 
-__all__ = ["Row", "VolumesTable", "measure_columns", "measured", "read_rows"]
+__all__ = ["Row", "VolumesTable", "measure_columns", "measured", "read_rows", "volumes_of"]
 
 Row = dict[str, str]
-KEYS = ("case", "status", "output", "settings_id")
+KEYS = ("case", "status", "output", "finished", "settings_id")
 """Without these columns a table is none of ours."""
 AGREEMENT = (*(key for key, _, _ in MEASURES), "reference_volume_ml")
 
@@ -44,6 +44,10 @@ class VolumesTable:
     def put(self, row: Mapping[str, Any]) -> None:
         """Set the row of the case `row["case"]`."""
         self._rows[row["case"]] = {column: _text(value) for column, value in row.items()}
+
+    def has(self, name: str) -> bool:
+        """Return whether a case has a row."""
+        return name in self._rows
 
     def write(self) -> None:
         """Replace the file in one step; OutputError when it cannot be written, then it stays as it was."""
@@ -95,6 +99,12 @@ def measured(result: Result) -> dict[str, Any]:
     if result.lesion_count is not None and result.agreement is not None:
         cells["reference_lesion_count"] = result.agreement.reference_lesion_count
     return cells
+
+
+def volumes_of(row: Row, bundle: Bundle) -> dict[str, float]:
+    """Return the volumes in ml by segment and region that a row has."""
+    names = [*(segment.name for segment in bundle.segments), *(region.name for region in bundle.regions)]
+    return {name: float(row[f"{_column(name)}_volume_ml"]) for name in names if row.get(f"{_column(name)}_volume_ml")}
 
 
 def _column(name: str) -> str:
