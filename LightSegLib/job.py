@@ -7,7 +7,7 @@ from pathlib import Path
 
 from LightSegLib.errors import InputError
 
-__all__ = ["MESSAGE_PREFIX", "AnyJob", "SegmentJob", "read_job", "write_job"]
+__all__ = ["MESSAGE_PREFIX", "AnyJob", "DicomSegJob", "SegmentJob", "read_job", "write_job"]
 
 MESSAGE_PREFIX = "@LightSeg "
 """Starts a worker's message on its stdout; all other text there is log."""
@@ -30,8 +30,22 @@ class SegmentJob:
     threads: int | None = None
 
 
-AnyJob = SegmentJob
-JOBS: dict[str, type[AnyJob]] = {"segment": SegmentJob}
+@dataclass(frozen=True, kw_only=True)
+class DicomSegJob:
+    """One labelmap file of the segments of `models` to export as DICOM SEG of the series that `sources` are.
+
+    `corrected` says that a person has changed it.
+    """
+
+    models: Sequence[str]
+    segmentation: str
+    sources: Sequence[str]
+    output: str
+    corrected: bool = False
+
+
+AnyJob = SegmentJob | DicomSegJob
+JOBS: dict[str, type[AnyJob]] = {"segment": SegmentJob, "dicom_seg": DicomSegJob}
 """Each job's class by the name that its file gives it."""
 
 

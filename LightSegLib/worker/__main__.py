@@ -24,7 +24,8 @@ from typing import Any
 import SimpleITK as sitk
 
 from LightSegLib.errors import CancelledError, InputError, LightSegError
-from LightSegLib.job import SegmentJob, read_job
+from LightSegLib.job import DicomSegJob, SegmentJob, read_job
+from LightSegLib.worker.dicom_seg import run_dicom_seg
 from LightSegLib.worker.messages import Messages
 from LightSegLib.worker.segment import run_segment
 from LightSegLib.worker.starter import end_with
@@ -36,7 +37,7 @@ EXIT_UNEXPECTED = 1
 EXIT_ERROR = 2
 EXIT_CANCELLED = 130
 
-RUNNERS: Mapping[type, Callable[[Any, Messages], None]] = {SegmentJob: run_segment}
+RUNNERS: Mapping[type, Callable[[Any, Messages], None]] = {SegmentJob: run_segment, DicomSegJob: run_dicom_seg}
 """What does a job of each class."""
 
 
