@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from LightSegLib import errors
 from LightSegLib.errors import CancelledError, EngineError, LightSegError
 from LightSegLib.slicer_bridge.events import Ticker, process_events
-from LightSegLib.slicer_bridge.result import SegmentResult
 
 __all__ = ["SegmentRun", "Task", "Worker"]
 
 WAIT_S = 0.02
+Result = TypeVar("Result")
+Given = TypeVar("Given", covariant=True)
 
 
 class Worker(Protocol):
@@ -24,11 +25,11 @@ class Worker(Protocol):
         """End the process with everything that it started."""
 
 
-class Task(Protocol):
+class Task(Protocol[Given]):
     """What a run needs to know of its job."""
 
-    def finish(self, result: dict[str, Any]) -> SegmentResult:
-        """Turn the worker's result into nodes."""
+    def finish(self, result: dict[str, Any]) -> Given:
+        """Turn the worker's result into what the caller gets."""
 
     def in_words(self, text: str) -> str:
         """Name nodes instead of temporary files in a text."""
@@ -37,27 +38,27 @@ class Task(Protocol):
         """Remove the job's temporary files."""
 
 
-class SegmentRun:
-    """Handle of a segmentation that runs in another process.
+class SegmentRun(Generic[Result]):
+    """Handle of a job that runs in another process; its result is what the job's task makes of the worker's.
 
     Inside the application it advances by itself; elsewhere `poll` or `wait` advance it. Callbacks are called from
     there, in the thread that made the handle.
     """
 
-    _running: set["SegmentRun"] = set()
+    _running: set["SegmentRun[Any]"] = set()
 
-    def __init__(self, worker: Worker, task: Task) -> None:
+    def __init__(self, worker: Worker, task: Task[Result]) -> None:
         self.progress = 0.0
         self.message = "Starting"
         self.log: list[str] = []
         self._worker, self._task = worker, task
         self._outcome: dict[str, Any] | None = None
-        self._result: SegmentResult | None = None
+        self._result: Result | None = None
         self._error: Exception | None = None
         self._is_done = self._is_polling = False
         self._progress_callbacks: list[Callable[[float, str], None]] = []
         self._log_callbacks: list[Callable[[str], None]] = []
-        self._done_callbacks: list[Callable[[SegmentRun], None]] = []
+        self._done_callbacks: list[Callable[[SegmentRun[Result]], None]] = []
         self._ticker = Ticker(self.poll)
         # The caller need not keep the handle.
         self._running.add(self)
@@ -80,14 +81,14 @@ class SegmentRun:
         """Have `callback(line)` called for each line that the worker logs."""
         self._log_callbacks.append(callback)
 
-    def on_done(self, callback: "Callable[[SegmentRun], None]") -> None:
+    def on_done(self, callback: "Callable[[SegmentRun[Result]], None]") -> None:
         """Have `callback(run)` called once at the end, at once if that has passed; then `result()` gives or raises."""
         if self._is_done:
             callback(self)
         else:
             self._done_callbacks.append(callback)
 
-    def result(self) -> SegmentResult:
+    def result(self) -> Result:
         """Return the result of a finished run; raises the run's error, EngineError if it is not finished."""
         if self._error is not None:
             raise self._error
@@ -95,7 +96,7 @@ class SegmentRun:
             raise EngineError("The segmentation is not finished: wait() for it, or use on_done()")
         return self._result
 
-    def wait(self) -> SegmentResult:
+    def wait(self) -> Result:
         """Block until the run ends while the application's events are processed; return or raise like `result`."""
         while not self._is_done:
             self.poll()
@@ -158,7 +159,7 @@ class SegmentRun:
             else:
                 self._end(result=result)
 
-    def _end(self, *, result: SegmentResult | None = None, error: Exception | None = None) -> None:
+    def _end(self, *, result: Result | None = None, error: Exception | None = None) -> None:
         self._result, self._error, self._is_done = result, error, True
         self._ticker.stop()
         self._running.discard(self)

@@ -30,7 +30,7 @@ def start_segment(
     device: str = "auto",
     engine: str = "auto",
     threads: int | None = None,
-) -> SegmentRun:
+) -> SegmentRun[SegmentResult]:
     """Start to segment volume nodes in a worker process and return at once.
 
     `model`: a model's name or folder, or several of one task, whose probabilities are averaged.
