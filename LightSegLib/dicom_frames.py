@@ -143,6 +143,10 @@ def _read_header(file: Path) -> Any:
 
 def _frames_inside(header: Any, file: Path) -> list[Frame]:
     """Return the frames of a file that holds several, and have it say once what is the same for all."""
+    from pydicom import Dataset
+
+    if not header.get("SharedFunctionalGroupsSequence"):
+        header.SharedFunctionalGroupsSequence = [Dataset()]
     shared = header.SharedFunctionalGroupsSequence[0]
     frames = []
     for groups in header.PerFrameFunctionalGroupsSequence:

@@ -228,6 +228,16 @@ def test_a_file_of_several_frames_is_a_source_too(write, labelmap, series, tmp_p
     assert [numbers[place] for place in sorted(numbers)] == [1, 2, 3, 4]
 
 
+def test_a_file_of_frames_that_lie_nowhere_is_refused(write, series, tmp_path):
+    enhanced = make_enhanced(series, tmp_path / "enhanced.dcm", order=[0, 1, 2], place_in_frames=True)
+    header = pydicom.dcmread(enhanced)
+    del header.PerFrameFunctionalGroupsSequence[1].PlanePositionSequence
+    del header.SharedFunctionalGroupsSequence
+    header.save_as(enhanced)
+    with pytest.raises(InputError, match=r"enhanced\.dcm does not say where its frames lie; export the series again"):
+        write(files=[enhanced])
+
+
 def test_positions_that_are_rounded_still_fit(write, labelmap, image, tmp_path):
     labelmap.SetSpacing((0.8, 0.9, 0.625))
     image.SetSpacing((0.8, 0.9, 0.625))
