@@ -313,9 +313,9 @@ def test_a_source_may_leave_out_what_may_be_empty(write, series):
 
 def test_names_in_any_script_survive(write, labelmap, series):
     for file in series:
-        change(file, SpecificCharacterSet="ISO_IR 144", PatientName="Люкceмбypг")
+        change(file, SpecificCharacterSet="ISO_IR 144", PatientName="Иванов^Иван")
     seg = highdicom.seg.segread(write(sitk.Cast(labelmap == 1, sitk.sitkUInt8) * 2))
-    assert seg.PatientName == "Люкceмбypг"
+    assert seg.PatientName == "Иванов^Иван"
     assert seg.get_segment_description(1).segment_label == "Ödem"
 
 
