@@ -8,7 +8,7 @@ import SimpleITK as sitk
 
 from LightSegLib.errors import GeometryError, InputError
 
-__all__ = ["read_series"]
+__all__ = ["read_series", "series_files"]
 
 POSITION, ORIENTATION = "0020|0032", "0020|0037"
 MOST_UNEVEN = 0.25
@@ -25,10 +25,7 @@ def read_series(folder: Path) -> sitk.Image:
     same place, unevenly spaced or shifted against each other (a tilted gantry), or when files do not say where they
     lie. RuntimeError, ITK's own, when a file is damaged.
     """
-    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    if len(series) != 1:
-        raise _series_count_error(folder, len(series))
-    names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0])
+    names = tuple(map(str, series_files(folder)))
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(names)
     reader.MetaDataDictionaryArrayUpdateOn()
@@ -37,6 +34,14 @@ def read_series(folder: Path) -> sitk.Image:
         positions = _positions(reader, folder, names)
         _check_slices(positions, normal=_normal(reader, folder), voxel_mm=min(image.GetSpacing()[:2]), folder=folder)
     return image
+
+
+def series_files(folder: Path) -> tuple[Path, ...]:
+    """Return the files of the one DICOM series of a folder, sorted by position; InputError for none or several."""
+    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+    if len(series) != 1:
+        raise _series_count_error(folder, len(series))
+    return tuple(map(Path, sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0])))
 
 
 def _positions(reader: sitk.ImageSeriesReader, folder: Path, names: tuple[str, ...]) -> np.ndarray:

@@ -34,7 +34,7 @@ class OutputSet:
             check_writable(path)
             seen.add(place)
 
-    def write(self, path: Path, writer: Callable[[Path], None]) -> None:
+    def write(self, path: Path, writer: Callable[[Path], object]) -> None:
         """Have `writer` write the content of `path` under the temporary name that it is given."""
         # The name keeps its end, because the file's format follows from it.
         temporary = path.with_name(f".lightseg-{os.getpid()}-{path.name}")

@@ -7,10 +7,14 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from LightSegLib.cli.console import ProgressLine, format_table, measured_lines, print_json
+from LightSegLib.dicom_frames import read_frames
+from LightSegLib.dicom_seg import check_dicom_seg_path, write_dicom_seg
+from LightSegLib.dicom_series import series_files
 from LightSegLib.engines import PRECISIONS
 from LightSegLib.errors import ChannelError, InputError
 from LightSegLib.outputs import OutputSet, check_report_path, check_volume_path
 from LightSegLib.pipeline.channels import match_channels
+from LightSegLib.pipeline.ensemble import algorithm_of
 from LightSegLib.pipeline.result import Result
 from LightSegLib.postprocess.choices import SHIPPED, STRATEGIES
 from LightSegLib.report import write_report
@@ -24,6 +28,7 @@ examples:
   lightseg segment --model wmh-acu --input FLAIR=flair.nii.gz --output seg.nii.gz
   lightseg segment --model wmh-acu --input FLAIR=flair.nii.gz --input T1=t1.nii.gz \\
       --output seg.seg.nrrd --reference expert.nii.gz --report report.html
+  lightseg segment --model liver-pocket --input CT=dicom/ --output seg.nii.gz --dicom-seg seg.dcm
   lightseg segment --model mine/wmh-a,mine/wmh-b --input FLAIR=flair.nii.gz --output seg.nii.gz
   lightseg segment --model wmh-acu --input FLAIR=flair.nii.gz --output seg.nii.gz --threshold 0.4 --min-lesion-ml 0.01
   lightseg segment --model tumor-acu --input T1ce=t1ce.nii.gz --output seg.nii.gz --threshold WT=0.4 --threshold ET=0.6
@@ -63,6 +68,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--reference", type=Path, metavar="FILE", help="a reference labelmap to measure agreement with")
     parser.add_argument("--probabilities", type=Path, metavar="FILE", help="also write the probabilities (0..1)")
     parser.add_argument("--report", type=Path, metavar="FILE", help="also write a page with pictures: .html")
+    parser.add_argument(
+        "--dicom-seg", type=Path, metavar="FILE", help="of a DICOM folder, also write a DICOM SEG: .dcm"
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto")
     parser.add_argument("--engine", choices=("auto", "openvino", "pytorch"), default="auto", help="default: auto")
     parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads; default: all cores")
@@ -102,7 +110,8 @@ def run(options: argparse.Namespace) -> int:
         check_volume_path(options.probabilities, labels=False)
     if options.report is not None:
         check_report_path(options.report)
-    paths = [path for path in (options.output, options.probabilities, options.report) if path is not None]
+    optional = (options.probabilities, options.report, options.dicom_seg)
+    paths = [options.output, *(path for path in optional if path is not None)]
     sources = [*inputs.values(), *([options.reference] if options.reference is not None else [])]
     if options.threads is not None:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(options.threads)
@@ -120,7 +129,8 @@ def run(options: argparse.Namespace) -> int:
                 threshold=threshold,
                 min_lesion_ml=options.min_lesion_ml,
             )
-            match_channels(segmenter.inputs, list(inputs))
+            main = next(iter(match_channels(segmenter.inputs, list(inputs))))
+            series = () if options.dicom_seg is None else _series_of(inputs[main], main, options.dicom_seg)
             result = segmenter.segment(
                 inputs,
                 reference=options.reference,
@@ -133,6 +143,10 @@ def run(options: argparse.Namespace) -> int:
                 outputs.write(options.probabilities, partial(write_volume, result.probabilities))
             if options.report is not None:
                 outputs.write(options.report, partial(write_report, result))
+            if options.dicom_seg is not None:
+                name, version = algorithm_of(segmenter.bundles)
+                write = partial(write_dicom_seg, result.labelmap, result.segments, series)
+                outputs.write(options.dicom_seg, partial(write, algorithm_name=name, algorithm_version=version))
             written = outputs.commit()
     finally:
         line.close()
@@ -172,6 +186,18 @@ def parse_threshold(texts: list[str]) -> float | dict[str, float] | None:
     return by_region.get("", by_region) if by_region else None
 
 
+def _series_of(folder: Path, channel: str, output: Path) -> tuple[Path, ...]:
+    """Return the files that a DICOM SEG of the main input refers to, found fit for it before anything is computed."""
+    check_dicom_seg_path(output)
+    if not folder.is_dir():
+        raise InputError(
+            f"{output}: a DICOM SEG needs {channel} as a DICOM folder, not {folder}; leave --dicom-seg out."
+        )
+    files = series_files(folder)
+    read_frames(files)
+    return files
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -180,7 +206,8 @@ def _positive(text: str) -> int:
 
 
 def _name_outputs(options: argparse.Namespace) -> dict[str, str]:
-    named = {"segmentation": options.output, "probabilities": options.probabilities, "report": options.report}
+    names = {"segmentation": "output", "probabilities": "probabilities", "report": "report", "dicom_seg": "dicom_seg"}
+    named = {name: getattr(options, option) for name, option in names.items()}
     return {name: str(path) for name, path in named.items() if path is not None}
 
 

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from LightSegLib.bundles import Bundle, InputChannel, load_bundle
 from LightSegLib.errors import BundleError
 
-__all__ = ["average_maps", "ensemble_inputs", "load_ensemble"]
+__all__ = ["algorithm_of", "average_maps", "ensemble_inputs", "load_ensemble"]
 
 PARTS = ("inputs", "labels", "regions", "kinds of postprocessing")
 
@@ -46,6 +46,12 @@ def ensemble_inputs(bundles: Sequence[Bundle]) -> tuple[InputChannel, ...]:
     """Return the inputs of the first bundle, each required if any bundle requires it."""
     required = {channel.name for bundle in bundles for channel in bundle.inputs if channel.required}
     return tuple(replace(channel, required=channel.name in required) for channel in bundles[0].inputs)
+
+
+def algorithm_of(bundles: Sequence[Bundle]) -> tuple[str, str]:
+    """Return name and version of what bundles are together, for files that keep one of each."""
+    versions = dict.fromkeys(bundle.version for bundle in bundles)
+    return " + ".join(bundle.name for bundle in bundles), " + ".join(versions)
 
 
 def average_maps(members: Iterable[list[sitk.Image]]) -> list[sitk.Image]:

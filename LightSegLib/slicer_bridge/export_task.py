@@ -7,6 +7,7 @@ import SimpleITK as sitk
 import slicer
 
 from LightSegLib.bundles import load_bundle
+from LightSegLib.dicom_seg import check_dicom_seg_path
 from LightSegLib.errors import InputError
 from LightSegLib.job import DicomSegJob, write_job
 from LightSegLib.slicer_bridge.dicom_sources import dicom_files, why_no_dicom_seg
@@ -14,6 +15,7 @@ from LightSegLib.slicer_bridge.measure_task import require_result
 from LightSegLib.slicer_bridge.references import labelmap_of
 from LightSegLib.slicer_bridge.scene_files import SceneFiles
 from LightSegLib.slicer_bridge.volumes import node_grid, world_volume
+from LightSegLib.writers import check_writable
 
 __all__ = ["ExportTask"]
 
@@ -24,6 +26,8 @@ class ExportTask:
     def __init__(self, segmentation: "slicer.vtkMRMLSegmentationNode", path: Path) -> None:
         self._segmentation, self._path = segmentation, path
         self._nodes = require_result(segmentation)
+        check_dicom_seg_path(path)
+        check_writable(path)
         reason = why_no_dicom_seg(self._nodes.main)
         if reason:
             raise InputError(f"{reason}; only segmentations of DICOM volumes can be exported as DICOM SEG")

@@ -37,4 +37,3 @@ def likely_volumes(
         if channel.required and channel.name not in found and free:
             found[channel.name] = free.pop(0)
     return found
-

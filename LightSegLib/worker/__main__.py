@@ -27,8 +27,9 @@ from typing import Any
 import SimpleITK as sitk
 
 from LightSegLib.errors import CancelledError, InputError, LightSegError
-from LightSegLib.job import BatchJob, MeasureJob, SegmentJob, read_job
+from LightSegLib.job import BatchJob, DicomSegJob, MeasureJob, SegmentJob, read_job
 from LightSegLib.worker.batch import run_batch_job
+from LightSegLib.worker.dicom_seg import run_dicom_seg
 from LightSegLib.worker.measure import run_measure
 from LightSegLib.worker.messages import Messages
 from LightSegLib.worker.segment import run_segment
@@ -45,6 +46,7 @@ RUNNERS: Mapping[type, Callable[[Any, Messages], None]] = {
     SegmentJob: run_segment,
     MeasureJob: run_measure,
     BatchJob: run_batch_job,
+    DicomSegJob: run_dicom_seg,
 }
 """What does a job of each class."""
 

@@ -19,7 +19,10 @@ LIBRARY = "LightSegLib"
 ROWS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
     frozenset({"resources", "segments", "progress", "geometry", "job", "networks"}),
-    frozenset({"measures", "nifti_floats", "dicom_series", "volumes", "integrity", "seg_nrrd", "writers", "outputs"}),
+    frozenset(
+        {"measures", "nifti_floats", "volumes", "integrity", "seg_nrrd", "writers", "outputs"}
+        | {"dicom_series", "dicom_frames", "dicom_seg"}
+    ),
     frozenset({"bundle_metadata", "bundles"}),
     frozenset({"preprocess", "postprocess"}),
     frozenset({"engines"}),

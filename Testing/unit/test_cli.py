@@ -328,7 +328,9 @@ def test_compare_refuses_masks_that_do_not_overlap(tmp_path, capsys, out) -> Non
     assert_refused(main(["compare", str(a), str(b)]), capsys, out, "b.mha covers only 0%", "same image")
 
 
-@pytest.mark.parametrize("command", ["", "segment", "batch", "measure", "models", "compare", "doctor", "train", "evaluate"])
+@pytest.mark.parametrize(
+    "command", ["", "segment", "batch", "measure", "models", "compare", "doctor", "train", "evaluate"]
+)
 def test_help_teaches(command: str, capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command.split(), "--help"])
