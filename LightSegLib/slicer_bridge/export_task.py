@@ -51,7 +51,7 @@ class ExportTask:
             segmentation=self._files.write(labelmap, "segmentation"),
             sources=[str(file) for file in dicom_files(nodes.main)],
             output=str(self._path),
-            corrected=bool(nodes.provenance.get("measured_again", {}).get("corrected")),
+            corrected=nodes.is_corrected,
         )
         path = self._files.folder / "job.json"
         write_job(job, path)

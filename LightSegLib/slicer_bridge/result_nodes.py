@@ -39,6 +39,11 @@ class ResultNodes:
         """The volume that the segmentation covers."""
         return next(iter(self.inputs.values()))
 
+    @property
+    def is_corrected(self) -> bool:
+        """Whether it was measured again after a correction by hand."""
+        return bool((self.provenance.get("measured_again") or {}).get("corrected"))
+
 
 def keep_result_nodes(
     segmentation: "slicer.vtkMRMLSegmentationNode",
