@@ -25,8 +25,8 @@ except ImportError:  # the source tree, where the library is beside this folder
 from LightSegLib.bundles import bundle_names, load_bundle
 from LightSegLib.errors import CancelledError, LightSegError, MissingDependencyError
 from LightSegLib.resources import resources_root
-from LightSegLib.slicer_bridge.dependencies import missing_dependencies
 from LightSegLib.slicer_bridge.input_rows import InputRows
+from LightSegLib.slicer_bridge.installer import missing_dependencies
 from LightSegLib.slicer_bridge.run import SegmentRun
 from LightSegLib.slicer_bridge.start import segment, start_segment
 

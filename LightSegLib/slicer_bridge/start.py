@@ -8,7 +8,7 @@ import slicer
 from LightSegLib.errors import ChannelError, InputError
 from LightSegLib.pipeline.channels import match_channels
 from LightSegLib.pipeline.ensemble import ensemble_inputs, load_ensemble
-from LightSegLib.slicer_bridge.dependencies import ensure_dependencies
+from LightSegLib.slicer_bridge.installer import ensure_dependencies
 from LightSegLib.slicer_bridge.process import WorkerProcess
 from LightSegLib.slicer_bridge.result import SegmentResult
 from LightSegLib.slicer_bridge.run import SegmentRun
@@ -49,8 +49,8 @@ def start_segment(
     check_output(output, reference=reference)
     if probabilities is not None and (len(bundles[0].segments) != 1 or probabilities in spelled.values()):
         raise InputError("Probabilities need a volume node of their own and a model with one segment")
-    if engine != "pytorch":
-        ensure_dependencies(interactive=interactive)
+    needs_pytorch = engine == "pytorch" or device in ("cuda", "mps")
+    ensure_dependencies(interactive=interactive, engine="pytorch" if needs_pytorch else "openvino")
     task = SceneTask(
         bundles=bundles,
         volumes=spelled,
