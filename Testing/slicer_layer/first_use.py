@@ -6,7 +6,6 @@ Runs where pip is recorded and not run. With LIGHTSEG_SCREENSHOTS=FOLDER, the di
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from packaging.tags import sys_tags
@@ -62,16 +61,9 @@ assert "--testing" in error_of()
 layer.testing = False
 assert len(asked()) == 2 and not layer.pip_commands()
 
-# installed: the window stays alive meanwhile; as pip only records here, OpenVINO is missing afterwards
-beats = [time.monotonic()]
-timer = qt.QTimer()
-timer.setInterval(20)
-timer.connect("timeout()", lambda: beats.append(time.monotonic()))
-timer.start()
+# installed: as pip only records here, OpenVINO is missing afterwards
 layer.dialogs.answers.append(click("Install"))
 assert "still missing" in error_of()
-timer.stop()
-assert len(beats) > 2
 (command,) = layer.pip_commands()
 assert command.startswith("-m pip install --no-deps openvino>=2025.2 -c "), command
 assert not slicer.packaging.isPipInstallInProgress()
