@@ -10,6 +10,8 @@ __all__ = [
     "EngineError",
     "GeometryError",
     "InputError",
+    "InstallationDeclinedError",
+    "InstallationFailedError",
     "LightSegError",
     "MissingDependencyError",
     "OutputError",
@@ -43,6 +45,14 @@ class EngineError(LightSegError):
 
 class MissingDependencyError(LightSegError):
     """A package of an optional extra is not installed."""
+
+
+class InstallationDeclinedError(MissingDependencyError):
+    """The user was asked and did not want a package installed: no reason for another message box."""
+
+
+class InstallationFailedError(MissingDependencyError):
+    """An installation was started and failed."""
 
 
 class OutputError(LightSegError):

@@ -66,8 +66,7 @@ def start_segment(
         raise InputError("Probabilities need a volume node of their own and a model with one segment")
     asked = Choice(strategy=options.postprocessing, threshold=options.threshold, min_lesion_ml=options.min_lesion_ml)
     choose(bundles[0], asked)
-    if options.engine != "pytorch":
-        ensure_dependencies(interactive=interactive)
+    _ensure_engine(options, interactive=interactive)
     return _start(
         SegmentTask(
             bundles=bundles,
@@ -144,8 +143,7 @@ def start_batch(
     Messages of the run tell about each case. Errors, raised here: BundleError, InputError, MissingDependencyError.
     """
     bundles = load_ensemble(model)
-    if options.engine != "pytorch":
-        ensure_dependencies(interactive=interactive)
+    _ensure_engine(options, interactive=interactive)
     job = BatchJob(
         models=[str(bundle.folder) for bundle in bundles],
         sources=[str(cases)],
@@ -181,6 +179,11 @@ def segment_folder(
 def _print_case(message: Mapping[str, object]) -> None:
     if message["type"] == "case" and message["status"] != "running":
         print(f"{message['name']}: {message['status']} {message.get('message') or ''}".rstrip())
+
+
+def _ensure_engine(options: RunOptions, *, interactive: bool) -> None:
+    needs_pytorch = options.engine == "pytorch" or options.device in ("cuda", "mps")
+    ensure_dependencies(interactive=interactive, engine="pytorch" if needs_pytorch else "openvino")
 
 
 def _start(task: WrittenTask[ResultT]) -> WorkerRun[ResultT]:

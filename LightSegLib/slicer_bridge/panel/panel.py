@@ -8,8 +8,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from LightSegLib.bundles import Bundle
-from LightSegLib.errors import CancelledError, LightSegError
+from LightSegLib.errors import CancelledError, InstallationDeclinedError, InstallationFailedError, LightSegError
 from LightSegLib.slicer_bridge.devices import DeviceSearch
+from LightSegLib.slicer_bridge.installer import ensure_dependencies
 from LightSegLib.slicer_bridge.panel.batch_form import BatchForm
 from LightSegLib.slicer_bridge.panel.choice_box import ChoiceBox
 from LightSegLib.slicer_bridge.panel.dialogs import Dialogs
@@ -140,12 +141,10 @@ class Panel:
             self._ui.gpuButton.visible = self._search.has_unused_gpu
 
     def _on_gpu(self) -> None:
-        from LightSegLib.slicer_bridge.installer.torch_support import install_pytorch
-
         try:
-            install_pytorch()
+            ensure_dependencies(interactive=True, engine="pytorch")
         except LightSegError as error:
-            self._dialogs.error(str(error))
+            self._fail(error)
         self._on_options(False)
 
     def _on_segment(self) -> None:
@@ -239,7 +238,9 @@ class Panel:
 
     def _fail(self, error: Exception) -> None:
         self._controls.tell(str(error))
-        self._dialogs.error(str(error))
+        # Of these the user knows: one is an answer, the other has shown its log.
+        if not isinstance(error, (InstallationDeclinedError, InstallationFailedError)):
+            self._dialogs.error(str(error))
 
     def _on_restored(self, node: Any) -> None:
         self._controls.tell(_("The previous content is back"))
