@@ -18,7 +18,7 @@ MIN_OVERLAP = 0.5
 def input_problems(
     channels: Sequence[InputChannel], volumes: "Mapping[str, slicer.vtkMRMLScalarVolumeNode | None]"
 ) -> dict[str, str]:
-    """Return what is wrong with the volume of each channel, "" where nothing is; channels without a volume are left out.
+    """Return what is wrong with the volume of each channel that has one, "" where nothing is.
 
     The worker checks more: it reads the voxels.
     """

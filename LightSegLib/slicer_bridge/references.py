@@ -33,10 +33,11 @@ def labelmap_of(
 ) -> sitk.Image:
     """Return a node as a uint16 labelmap (LPS) with the values of `segments` on `grid` (world space).
 
-    `what` it is called in messages; with `may_lack`, a segment that a segmentation node lacks is empty. Transforms above the node, linear or not, are applied; another grid is resampled with nearest neighbor, in
-    one step. In a segmentation node the segments are found by name, then by terminology; `segment_name`, if
-    given, or a single segment stands for a single segment. In a volume the values must be those of `segments`; a single value other than 0 stands for a
-    single segment. With `known_values`, a bundle's `reference_values`, a volume has one of these sets and keeps it.
+    `what` it is called in messages. Transforms above the node, linear or not, are applied; another grid is resampled
+    with nearest neighbor, in one step. In a segmentation node the segments are found by name, then by terminology;
+    `segment_name`, if given, or a single segment stands for a single segment; with `may_lack`, one that is not there
+    is empty. In a volume the values must be those of `segments`; a single value other than 0 stands for a single
+    segment. With `known_values`, a bundle's `reference_values`, a volume has one of these sets and keeps it.
     Errors: InputError if the node is of another kind, empty of voxels or its segments or values do not fit;
     GeometryError if nothing of it lies within `grid`.
     """

@@ -16,7 +16,10 @@ CATEGORY = "LightSeg"
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A generated case: its title in Sample Data, what its nodes' names begin with, a model for it, its files by channel, and its reference."""
+    """A generated case: a model for it, its files by channel, and its reference.
+
+    `title` is what Sample Data calls it, and its nodes' names begin with `prefix`.
+    """
 
     title: str
     prefix: str

@@ -1,4 +1,4 @@
-"""The temporary files through which nodes reach the worker, and the nodes' names in place of the files' in what it says."""
+"""The temporary files through which nodes reach the worker; in what it says, nodes are named in their place."""
 
 import shutil
 import tempfile
@@ -18,7 +18,7 @@ REFERENCE = "reference"
 
 
 class SceneFiles:
-    """A folder with one file for each volume, by channel, and for the reference; `worlds` are the volumes as written."""
+    """A folder with one file for each volume, by channel, and for the reference; `worlds`: the volumes as written."""
 
     def __init__(
         self, volumes: "Mapping[str, slicer.vtkMRMLScalarVolumeNode]", reference: "slicer.vtkMRMLNode | None" = None

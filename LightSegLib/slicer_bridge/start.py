@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import slicer
 
@@ -25,7 +25,6 @@ from LightSegLib.slicer_bridge.volumes import scalar_image_data
 __all__ = ["segment", "segment_folder", "start_batch", "start_export", "start_measure", "start_segment"]
 
 ResultT = TypeVar("ResultT", covariant=True)
-DEFAULTS = RunOptions()
 
 
 class WrittenTask(Task[ResultT], Protocol[ResultT]):
@@ -44,7 +43,7 @@ def start_segment(
     output: "slicer.vtkMRMLSegmentationNode | None" = None,
     probabilities: "slicer.vtkMRMLScalarVolumeNode | None" = None,
     interactive: bool = False,
-    options: RunOptions = DEFAULTS,
+    **options: Any,
 ) -> WorkerRun[SegmentResult]:
     """Start to segment volume nodes in a worker process and return at once.
 
@@ -53,7 +52,7 @@ def start_segment(
     `reference`: a segmentation or labelmap volume node, on any grid, under any transform; of a segmentation with
     several segments, `reference_segment` is the name of the one to compare with. `output`: the segmentation
     node whose content is replaced; None makes a new one. `probabilities`: a volume node to fill. Only if
-    `interactive`, missing packages are offered for installation.
+    `interactive`, missing packages are offered for installation. `options` are the fields of `RunOptions`.
     Errors, raised here: BundleError, ChannelError, InputError, GeometryError, MissingDependencyError; later ones are
     raised by the run's `result`.
     """
@@ -64,9 +63,12 @@ def start_segment(
     check_output(output, reference=reference)
     if probabilities is not None and (len(bundles[0].segments) != 1 or probabilities in spelled.values()):
         raise InputError("Probabilities need a volume node of their own and a model with one segment")
-    asked = Choice(strategy=options.postprocessing, threshold=options.threshold, min_lesion_ml=options.min_lesion_ml)
-    choose(bundles[0], asked)
-    _ensure_engine(options, interactive=interactive)
+    chosen = RunOptions(**options)
+    choose(
+        bundles[0],
+        Choice(strategy=chosen.postprocessing, threshold=chosen.threshold, min_lesion_ml=chosen.min_lesion_ml),
+    )
+    _ensure_engine(chosen, interactive=interactive)
     return _start(
         SegmentTask(
             bundles=bundles,
@@ -75,7 +77,7 @@ def start_segment(
             reference_segment=reference_segment,
             output=output,
             probabilities=probabilities,
-            options=options,
+            options=chosen,
         )
     )
 
@@ -89,7 +91,7 @@ def segment(
     output: "slicer.vtkMRMLSegmentationNode | None" = None,
     probabilities: "slicer.vtkMRMLScalarVolumeNode | None" = None,
     interactive: bool = False,
-    options: RunOptions = DEFAULTS,
+    **options: Any,
 ) -> SegmentResult:
     """Segment volume nodes in a worker process and return the result; the application's events are processed meanwhile.
 
@@ -104,7 +106,7 @@ def segment(
             output=output,
             probabilities=probabilities,
             interactive=interactive,
-            options=options,
+            **options,
         )
     )
 
@@ -135,22 +137,23 @@ def start_batch(
     interactive: bool = False,
     overwrite: bool = False,
     report: bool = False,
-    options: RunOptions = DEFAULTS,
+    **options: Any,
 ) -> WorkerRun[BatchResult]:
     """Start to segment a cohort, a folder or a CSV file, with results and one table in `folder`; returns at once.
 
     `overwrite`: also the cases whose results are there already. `report`: a page with pictures for each case.
-    Messages of the run tell about each case. Errors, raised here: BundleError, InputError, MissingDependencyError.
+    Messages of the run tell about each case; `options` are the fields of `RunOptions`.
+    Errors, raised here: BundleError, InputError, MissingDependencyError.
     """
-    bundles = load_ensemble(model)
-    _ensure_engine(options, interactive=interactive)
+    bundles, chosen = load_ensemble(model), RunOptions(**options)
+    _ensure_engine(chosen, interactive=interactive)
     job = BatchJob(
         models=[str(bundle.folder) for bundle in bundles],
         sources=[str(cases)],
         output=str(folder),
         overwrite=overwrite,
         report=report,
-        **options.segmenter_options(),
+        **chosen.segmenter_options(),
     )
     return _start(BatchTask(job))
 
@@ -163,14 +166,14 @@ def segment_folder(
     interactive: bool = False,
     overwrite: bool = False,
     report: bool = False,
-    options: RunOptions = DEFAULTS,
+    **options: Any,
 ) -> BatchResult:
     """Segment a cohort of files and return its table and counts; the application's events are processed meanwhile.
 
     Prints a line for each case. Arguments and errors: as for `start_batch`; a case that fails does not stop the others.
     """
     run = start_batch(
-        cases, folder, model=model, interactive=interactive, overwrite=overwrite, report=report, options=options
+        cases, folder, model=model, interactive=interactive, overwrite=overwrite, report=report, **options
     )
     run.on_message(_print_case)
     return _wait(run)

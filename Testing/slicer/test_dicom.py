@@ -168,7 +168,7 @@ def test_a_segmentation_is_exported_where_it_was_made(
     mask = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, "Segment_1", dicom_flair) > 0
     assert mask.sum() > 100
     np.testing.assert_allclose(exported_points(run.result()), own_points(dicom_flair, mask), atol=1e-3)
-    assert not run._task.folder.exists()
+    assert not run._task._files.folder.exists()
 
 
 def test_a_moved_volume_is_exported_where_dicom_has_it(

@@ -69,7 +69,7 @@ def test_node_selectors_follow_the_scene(panel: ElementTree.Element) -> None:
 def test_the_console_call_of_the_readme_works(logic: Any, bundle: Path, flair: Any) -> None:
     result = logic.segment(model=str(bundle), volumes={"FLAIR": flair}, reference=None, output=None, interactive=False)
     assert isinstance(result.segmentation, slicer.vtkMRMLSegmentationNode)
-    assert isinstance(result.table, slicer.vtkMRMLTableNode)
+    assert isinstance(result.volumes_table, slicer.vtkMRMLTableNode)
     assert result.volumes_ml["White matter hyperintensity"] > 1
     assert result.timings_s["total"] > 0
     assert result.provenance["engine"]["name"] == "openvino"

@@ -84,11 +84,13 @@ def test_it_is_saved_and_loaded_with_its_meaning(result: Any, scene: SCENE, tmp_
 
 
 def test_the_table_has_numbers_in_columns(result: Any) -> None:
-    table = result.table
+    table = result.volumes_table
     columns = {table.GetColumnName(i): table.GetTable().GetValue(0, i) for i in range(table.GetNumberOfColumns())}
     assert columns["Segment"].ToString() == "White matter hyperintensity"
     assert columns["Volume [ml]"].ToDouble() == pytest.approx(result.volumes_ml["White matter hyperintensity"])
     assert columns["Lesions"].ToInt() == 3
+    table = result.agreement_table
+    columns = {table.GetColumnName(i): table.GetTable().GetValue(0, i) for i in range(table.GetNumberOfColumns())}
     assert columns["Dice"].ToDouble() == 1
     assert columns["HD95 [mm]"].ToDouble() == 0
 
@@ -96,7 +98,7 @@ def test_the_table_has_numbers_in_columns(result: Any) -> None:
 def test_without_a_reference_the_table_has_no_agreement(logic: Any, bundle: Path, flair: FLAIR) -> None:
     result = logic.segment(model=bundle, volumes={"FLAIR": flair})
     assert result.agreement is None
-    names = [result.table.GetColumnName(i) for i in range(result.table.GetNumberOfColumns())]
+    names = [result.volumes_table.GetColumnName(i) for i in range(result.volumes_table.GetNumberOfColumns())]
     assert names == ["Segment", "Volume [ml]", "Lesions"]
 
 
@@ -106,7 +108,7 @@ def test_results_are_in_the_study_of_the_input(logic: Any, bundle: Path, scene: 
     study = hierarchy.CreateStudyItem(patient, "Study")
     hierarchy.CreateItem(study, flair)
     result = logic.segment(model=bundle, volumes={"FLAIR": flair})
-    for node in (result.segmentation, result.table):
+    for node in (result.segmentation, result.volumes_table):
         assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) == study
 
 
@@ -116,7 +118,7 @@ def test_a_chosen_output_is_replaced_with_its_table(logic: Any, bundle: Path, sc
     first = logic.segment(model=bundle, volumes={"FLAIR": flair}, output=mine)
     second = logic.segment(model=bundle, volumes={"FLAIR": flair}, output=mine)
     assert first.segmentation is mine and second.segmentation is mine
-    assert second.table is first.table
+    assert second.volumes_table is first.volumes_table
     assert mine.GetName() == "Mine"
     assert only_segment(mine).GetName() == "White matter hyperintensity"
 

@@ -52,7 +52,7 @@ def test_three_segments_and_a_table_with_the_regions(logic: Any, tumor_bundle: P
     segments = [segmentation.GetNthSegment(i) for i in range(segmentation.GetNumberOfSegments())]
     assert [segment.GetName() for segment in segments] == ["Core", "Edema", "Enhancing tumor"]
     assert [round(segment.GetColor()[0] * 255) for segment in segments] == [80, 160, 240]
-    table = result.table.GetTable()
+    table = result.volumes_table.GetTable()
     names = [table.GetValue(row, 0).ToString() for row in range(table.GetNumberOfRows())]
     assert names == ["Core", "Edema", "Enhancing tumor", "WT", "TC"]
     volumes = [table.GetValue(row, 1).ToDouble() for row in range(table.GetNumberOfRows())]

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 import numpy as np
 
@@ -35,7 +36,7 @@ path = os.path.join(tempfile.mkdtemp(), "report.html")
 layer.dialogs.answers.append(path)
 ui.reportButton.click()
 wait(lambda: ui.segmentButton.text == "Segment" and "Saved" in ui.statusLabel.text, 60)
-text = open(path, encoding="utf-8").read()
+text = Path(path).read_text(encoding="utf-8")
 assert nodes["FLAIR"].GetName() in text and "<img" in text and "corrected" in text.lower()
 
 ui.editButton.click()

@@ -1,4 +1,4 @@
-"""Inputs of a tumor model: found by name, told apart, refused with a reason where they do not fit, optional where they may be."""
+"""Inputs of a tumor model: found by name, refused with a reason where they do not fit, optional where they may be."""
 
 import numpy as np
 
@@ -40,7 +40,6 @@ assert not ui.segmentButton.enabled
 selector.setCurrentNode(None)
 wait(lambda: ui.segmentButton.enabled)
 slicer.util.addVolumeFromArray(np.ones((8, 8, 8)), name="Another T2")
-wait(seconds=1) if False else wait(lambda: True)
 wait()
 assert panel._inputs.nodes()["T2"] is None
 ui.segmentButton.click()

@@ -1,1 +1,1 @@
-"""The module's panel, section by section; each takes the widgets of the .ui file and what it needs, and knows no other."""
+"""The module's panel, section by section; each takes the widgets of the .ui file, and knows no other."""

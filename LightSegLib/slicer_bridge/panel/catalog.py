@@ -39,7 +39,7 @@ def list_tasks(bundles: Sequence[Bundle] | None = None) -> list[TaskModels]:
 def describe(bundle: Bundle, *, seconds: float | None = None) -> str:
     """Return size, expected time, measured Dice and license of a bundle in one line.
 
-    `seconds`: how long its last run took on this computer; None if there was none, then the figure of its card is given.
+    `seconds`: how long its last run took on this computer; None if there was none, which gives the figure of its card.
     """
     parts = [f"{_size_mb(bundle):.1f} MB"]
     usual = bundle.metadata["eval_metrics"].get("seconds_on_two_cores")

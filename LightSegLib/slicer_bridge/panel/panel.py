@@ -160,7 +160,7 @@ class Panel:
                 reference_segment=parameters.reference_segment if len(bundle.segments) == 1 else "",
                 output=parameters.output,
                 probabilities=probabilities,
-                options=self._options.options(),
+                **self._options.options().segmenter_options(),
                 interactive=True,
             )
         except LightSegError as error:
@@ -210,7 +210,7 @@ class Panel:
             cases,
             folder,
             model=self._models.bundle.name,
-            options=self._options.options(),
+            **self._options.options().segmenter_options(),
             interactive=True,
         )
 

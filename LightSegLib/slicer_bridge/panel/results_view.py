@@ -33,6 +33,7 @@ class ResultsView:
         self._dialogs = dialogs
         self._measure, self._export = measure, export
         self._segmentation: Any = None
+        self._nodes: Any = None
         ui.editButton.connect("clicked(bool)", self._on_edit)
         ui.updateButton.connect("clicked(bool)", self._on_update)
         ui.show3DButton.connect("clicked(bool)", self._on_show_3d)
@@ -44,11 +45,12 @@ class ResultsView:
     def show(self, segmentation: "slicer.vtkMRMLSegmentationNode | None") -> None:
         """Show what a segmentation of ours holds; nothing for None and for other segmentations."""
         nodes = None if segmentation is None else result_nodes(segmentation)
-        self._segmentation = segmentation if nodes is not None else None
         self._ui.resultsButton.visible = nodes is not None
         self._show_tables(nodes)
-        if nodes is None:
+        if segmentation is None or nodes is None:
+            self._segmentation = self._nodes = None
             return
+        self._segmentation, self._nodes = segmentation, nodes
         self._ui.resultLabel.text = segmentation.GetName()
         display = segmentation.GetDisplayNode()
         shown = segmentation.GetSegmentation().ContainsRepresentation("Closed surface")
@@ -73,7 +75,7 @@ class ResultsView:
             self._ui.agreementLabel.text = _("Agreement with {name}").format(name=nodes.reference.GetName())
 
     def _on_edit(self) -> None:
-        edit_segmentation(self._segmentation, result_nodes(self._segmentation).main)
+        edit_segmentation(self._segmentation, self._nodes.main)
 
     def _on_update(self) -> None:
         self._measure(self._segmentation, None)
@@ -82,8 +84,8 @@ class ResultsView:
         show_3d(self._segmentation, self._ui.show3DButton.checked)
 
     def _on_copy(self) -> None:
-        nodes = result_nodes(self._segmentation)
-        text = "\n".join(table_text(table) for table in (nodes.volumes, nodes.agreement) if table is not None)
+        tables = (self._nodes.volumes, self._nodes.agreement)
+        text = "\n".join(table_text(table) for table in tables if table is not None)
         qt.QApplication.clipboard().setText(text)
 
     def _on_report(self) -> None:
