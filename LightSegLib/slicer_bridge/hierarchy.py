@@ -2,17 +2,15 @@
 
 import slicer
 
-__all__ = ["put_beside"]
+__all__ = ["put_under"]
 
 
-def put_beside(node: "slicer.vtkMRMLNode", input_node: "slicer.vtkMRMLNode") -> None:
-    """Put a node under the folder, study or patient that holds `input_node`; nodes of no scene are left alone."""
-    scene = input_node.GetScene()
+def put_under(node: "slicer.vtkMRMLNode", parent: "slicer.vtkMRMLNode") -> None:
+    """Put a node under another one, as a result under its input; nodes of no scene are left alone."""
+    scene = parent.GetScene()
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene) if scene is not None else None
-    if hierarchy is None:
-        return
-    parent = hierarchy.GetItemParent(_item(hierarchy, input_node))
-    hierarchy.SetItemParent(_item(hierarchy, node), parent)
+    if hierarchy is not None:
+        hierarchy.SetItemParent(_item(hierarchy, node), _item(hierarchy, parent))
 
 
 def _item(hierarchy: "slicer.vtkMRMLSubjectHierarchyNode", node: "slicer.vtkMRMLNode") -> int:

@@ -70,7 +70,7 @@ class MeasureTask:
             reference_segment=nodes.reference_segment,
             provenance=measures["provenance"],
         )
-        show_tables(segmentation, measures, nodes.main)
+        show_tables(segmentation, measures)
         return segment_result(segmentation, measures)
 
     def in_words(self, text: str) -> str:

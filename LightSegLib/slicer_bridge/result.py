@@ -17,10 +17,10 @@ class SegmentResult:
     """Nodes and numbers of one finished run.
 
     `segmentation` and its tables are in the scene of the input; `agreement_table` is None without a reference.
-    `volumes_ml` by the names of segments and of regions made of segments. `lesion_count`: None for models that segment no lesions. `agreements` with the reference by the
-    same names, empty without one.
-    `timings_s`: seconds by stage and in "total". `largest_finding_ras`: a point within the largest connected part of
-    the segmentation, in world space (RAS, mm); None if that is empty.
+    `volumes_ml` by the names of segments and of regions made of segments. `lesion_count`: None for models that segment
+    no lesions. `agreements` with the reference by the same names, empty without one. `timings_s`: seconds by
+    stage and in "total". `largest_finding_ras`: a point within the largest connected part of the segmentation, in
+    world space (RAS, mm); None if that is empty.
     """
 
     segmentation: "slicer.vtkMRMLSegmentationNode"

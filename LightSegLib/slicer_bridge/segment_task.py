@@ -11,7 +11,7 @@ import slicer
 from LightSegLib.bundles import Bundle
 from LightSegLib.errors import InputError
 from LightSegLib.job import RunOptions, SegmentJob, write_job
-from LightSegLib.slicer_bridge.hierarchy import put_beside
+from LightSegLib.slicer_bridge.hierarchy import put_under
 from LightSegLib.slicer_bridge.references import labelmap_of
 from LightSegLib.slicer_bridge.result import SegmentResult
 from LightSegLib.slicer_bridge.result_nodes import keep_result_nodes
@@ -87,9 +87,9 @@ class SegmentTask:
         if segmentation is None or segmentation.GetScene() is not scene:
             title = f"{input_node.GetName()} {'+'.join(bundle.name for bundle in self.bundles)} segmentation"
             segmentation = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", scene.GenerateUniqueName(title))
+            put_under(segmentation, input_node)
         labelmap = sitk.ReadImage(result["outputs"]["segmentation"])
         show_segmentation(segmentation, labelmap, self.bundles[0].segments, volume, input_node)
-        put_beside(segmentation, input_node)
         keep_result_nodes(
             segmentation,
             models=[bundle.locator for bundle in self.bundles],
@@ -98,10 +98,10 @@ class SegmentTask:
             reference_segment=self.reference_segment,
             provenance=measures["provenance"],
         )
-        show_tables(segmentation, measures, input_node)
+        show_tables(segmentation, measures)
         if self.probabilities is not None:
             show_image(self.probabilities, sitk.ReadImage(result["outputs"]["probabilities"]), volume)
-            put_beside(self.probabilities, input_node)
+            put_under(self.probabilities, input_node)
         return segment_result(segmentation, measures, probabilities=self.probabilities)
 
     def in_words(self, text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import slicer
 
 from LightSegLib.measures import Agreement
-from LightSegLib.slicer_bridge.hierarchy import put_beside
+from LightSegLib.slicer_bridge.hierarchy import put_under
 from LightSegLib.slicer_bridge.result import SegmentResult
 from LightSegLib.slicer_bridge.result_nodes import AGREEMENT_ROLE, VOLUMES_ROLE
 from LightSegLib.slicer_bridge.tables import show_agreement, show_volumes
@@ -15,18 +15,14 @@ from LightSegLib.slicer_bridge.tables import show_agreement, show_volumes
 __all__ = ["segment_result", "show_tables"]
 
 
-def show_tables(
-    segmentation: "slicer.vtkMRMLSegmentationNode",
-    measures: Mapping[str, Any],
-    input_node: "slicer.vtkMRMLScalarVolumeNode",
-) -> None:
+def show_tables(segmentation: "slicer.vtkMRMLSegmentationNode", measures: Mapping[str, Any]) -> None:
     """Show measures, a result in JSON form, in the segmentation's tables, which are made if it has none yet.
 
     Without a reference there is no table of agreement; one of an earlier run is removed.
     """
-    _show(segmentation, VOLUMES_ROLE, "volumes", show_volumes, measures, input_node)
+    _show(segmentation, VOLUMES_ROLE, "volumes", show_volumes, measures)
     if measures["agreement"]:
-        _show(segmentation, AGREEMENT_ROLE, "agreement", show_agreement, measures, input_node)
+        _show(segmentation, AGREEMENT_ROLE, "agreement", show_agreement, measures)
     else:
         old = segmentation.GetNodeReference(AGREEMENT_ROLE)
         if old is not None:
@@ -63,7 +59,6 @@ def _show(
     title: str,
     fill: Callable[[Any, Mapping[str, Any]], None],
     measures: Mapping[str, Any],
-    input_node: "slicer.vtkMRMLScalarVolumeNode",
 ) -> None:
     # A second run into the same segmentation updates its tables rather than adding others.
     table, scene = segmentation.GetNodeReference(role), segmentation.GetScene()
@@ -71,8 +66,8 @@ def _show(
         name = segmentation.GetName().removesuffix(" segmentation")
         table = scene.AddNewNodeByClass("vtkMRMLTableNode", scene.GenerateUniqueName(f"{name} {title}"))
         segmentation.SetNodeReferenceID(role, table.GetID())
+        put_under(table, segmentation)
     fill(table, measures)
-    put_beside(table, input_node)
 
 
 def _agreement(values: Mapping[str, Any]) -> Agreement:

@@ -102,14 +102,17 @@ def test_without_a_reference_the_table_has_no_agreement(logic: Any, bundle: Path
     assert names == ["Segment", "Volume [ml]", "Lesions"]
 
 
-def test_results_are_in_the_study_of_the_input(logic: Any, bundle: Path, scene: SCENE, flair: FLAIR) -> None:
+def test_results_are_under_the_input_in_its_study(logic: Any, bundle: Path, scene: SCENE, flair: FLAIR) -> None:
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     patient = hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), "Patient")
     study = hierarchy.CreateStudyItem(patient, "Study")
     hierarchy.CreateItem(study, flair)
     result = logic.segment(model=bundle, volumes={"FLAIR": flair})
-    for node in (result.segmentation, result.volumes_table):
-        assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) == study
+    above = {result.volumes_table: result.segmentation, result.segmentation: flair}
+    for node, parent in above.items():
+        item = hierarchy.GetItemByDataNode(node)
+        assert hierarchy.GetItemDataNode(hierarchy.GetItemParent(item)) is parent
+        assert hierarchy.GetItemAncestorAtLevel(item, "Study") == study
 
 
 def test_a_chosen_output_is_replaced_with_its_table(logic: Any, bundle: Path, scene: SCENE, flair: FLAIR) -> None:

@@ -24,7 +24,7 @@ def problem_of(channel):
 far = slicer.util.addVolumeFromArray(np.ones((8, 8, 8)), name="elsewhere")
 matrix = slicer.util.vtkMatrixFromArray(np.array([[1, 0, 0, 900], [0, 1, 0, 900], [0, 0, 1, 900], [0, 0, 0, 1.0]]))
 far.SetIJKToRASMatrix(matrix)
-selector = panel._inputs._rows["T2"]._selector
+selector = panel._inputs._rows["T2"].selector
 selector.setCurrentNode(far)
 wait(lambda: not ui.segmentButton.enabled)
 assert problem_of("T2").visible and problem_of("T2").text == "T2 does not overlap T1"

@@ -27,8 +27,10 @@ class InputRows:
     away stays away.
     """
 
-    def __init__(self, layout: Any, first_row: int, changed: Callable[[], None]) -> None:
+    def __init__(self, layout: Any, first_row: int, before: Any, after: Any, changed: Callable[[], None]) -> None:
         self._layout = layout
+        # the widgets that the rows stand between, for the tabulator key
+        self._before, self._after = before, after
         self._first_row = first_row
         self._changed = changed
         self._rows: dict[str, _Row] = {}
@@ -45,6 +47,9 @@ class InputRows:
         for channel in channels:
             row = self._rows[channel.name] = _Row(channel, parameters, self._on_choice)
             self._layout.insertRow(self._first_row + len(self._rows) - 1, row.label, row.widget)
+        selectors = [self._before, *(row.selector for row in self._rows.values()), self._after]
+        for one, following in zip(selectors[:-1], selectors[1:], strict=True):
+            qt.QWidget.setTabOrder(one, following)
         self.fill()
 
     def fill(self) -> None:
@@ -91,7 +96,7 @@ class _Row:
         line = qt.QHBoxLayout()
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(line)
-        self._selector = selector = slicer.qMRMLNodeComboBox()
+        self.selector = selector = slicer.qMRMLNodeComboBox()
         selector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
         selector.showChildNodeTypes = False  # no labelmaps, vector or diffusion volumes
         selector.addEnabled = selector.removeEnabled = False
@@ -112,12 +117,12 @@ class _Row:
 
     @property
     def node(self) -> "slicer.vtkMRMLScalarVolumeNode | None":
-        return self._selector.currentNode()
+        return self.selector.currentNode()
 
     def show(self, node: "slicer.vtkMRMLScalarVolumeNode | None") -> None:
         self._is_showing = True
         try:
-            self._selector.setCurrentNode(node)
+            self.selector.setCurrentNode(node)
         finally:
             self._is_showing = False
 
@@ -127,8 +132,8 @@ class _Row:
         self._problem.visible = bool(problem)
 
     def remove(self) -> None:
-        self._selector.disconnect("currentNodeChanged(vtkMRMLNode*)", self._on_node)
-        self._selector.setMRMLScene(None)
+        self.selector.disconnect("currentNodeChanged(vtkMRMLNode*)", self._on_node)
+        self.selector.setMRMLScene(None)
         for widget in (self.label, self.widget):
             widget.visible = False
             widget.deleteLater()  # which takes it out of the layout

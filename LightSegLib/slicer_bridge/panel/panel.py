@@ -12,12 +12,12 @@ from LightSegLib.errors import CancelledError, InstallationDeclinedError, Instal
 from LightSegLib.slicer_bridge.devices import DeviceSearch
 from LightSegLib.slicer_bridge.installer import ensure_dependencies
 from LightSegLib.slicer_bridge.panel.batch_form import BatchForm
-from LightSegLib.slicer_bridge.panel.choice_box import ChoiceBox
 from LightSegLib.slicer_bridge.panel.dialogs import Dialogs
 from LightSegLib.slicer_bridge.panel.input_rows import InputRows
 from LightSegLib.slicer_bridge.panel.model_choice import ModelChoice
 from LightSegLib.slicer_bridge.panel.options_form import OptionsForm
 from LightSegLib.slicer_bridge.panel.output_choice import OutputChoice
+from LightSegLib.slicer_bridge.panel.reference_choice import ReferenceChoice
 from LightSegLib.slicer_bridge.panel.results_view import ResultsView
 from LightSegLib.slicer_bridge.panel.run_controls import RunControls
 from LightSegLib.slicer_bridge.run import WorkerRun
@@ -46,8 +46,10 @@ class Panel:
         self._parameters: Any = None
         self._search = DeviceSearch()
         self._models = ModelChoice(ui, self._on_model)
-        self._inputs = InputRows(ui.inputsButton.layout(), FIRST_INPUT_ROW, self.check)
-        self._reference_segment = ChoiceBox(ui.referenceSegmentSelector, self._on_reference_segment)
+        self._inputs = InputRows(
+            ui.inputsButton.layout(), FIRST_INPUT_ROW, ui.modelSelector, ui.referenceSelector, self.check
+        )
+        self._reference = ReferenceChoice(ui)
         self._options = OptionsForm(ui, self._search.entries)
         self._controls = RunControls(
             button=ui.segmentButton,
@@ -76,14 +78,14 @@ class Panel:
             return
         self._models.show(parameters.model)
         self._show_model()
-        self._results.show(parameters.result)
+        self._show_results(parameters.output)
 
     def follow(self, parameters: Any) -> None:
         """Take up what came into the scene, and what a script or a loaded scene changed in the parameter node."""
         if parameters.model != self._models.bundle.name:
             self.use(parameters)
         self._inputs.fill()
-        self._results.show(parameters.result)
+        self._show_results(parameters.output)
         self.check()
 
     def check(self) -> None:
@@ -94,7 +96,7 @@ class Panel:
         self._controls.allow(_("Another run is under way") if is_busy else self._missing())
         self._batch.allow(not self._controls.is_running)
         self._results.allow(not is_busy)
-        self._show_reference_segments()
+        self._reference.show(self._models.bundle, self._parameters)
 
     def _missing(self) -> str:
         problems = self._inputs.check()
@@ -116,24 +118,6 @@ class Panel:
         self._inputs.show(bundle.inputs, self._parameters.parameterNode)
         self._options.show(bundle, self._parameters)
         self.check()
-
-    def _show_reference_segments(self) -> None:
-        """Offer the reference's segments where the model has one and the reference several."""
-        node = self._parameters.reference
-        segmentation = node.GetSegmentation() if node is not None and node.IsA("vtkMRMLSegmentationNode") else None
-        names = (
-            [] if segmentation is None else [segmentation.GetSegment(i).GetName() for i in segmentation.GetSegmentIDs()]
-        )
-        is_needed = len(names) > 1 and len(self._models.bundle.segments) == 1
-        for widget in (self._ui.referenceSegmentSelector, self._ui.referenceSegmentLabel):
-            widget.visible = is_needed
-        wanted = self._parameters.reference_segment or self._models.bundle.segments[0].name
-        chosen = self._reference_segment.fill([(name, name) for name in names] if is_needed else [], wanted)
-        if is_needed and chosen != self._parameters.reference_segment:
-            self._parameters.reference_segment = chosen
-
-    def _on_reference_segment(self, name: str) -> None:
-        self._parameters.reference_segment = name
 
     def _on_options(self, is_collapsed: bool) -> None:
         if not is_collapsed and self._parameters is not None:
@@ -157,7 +141,7 @@ class Panel:
                 model=bundle.name,
                 volumes=self._inputs.nodes(),
                 reference=parameters.reference,
-                reference_segment=parameters.reference_segment if len(bundle.segments) == 1 else "",
+                reference_segment=parameters.reference_segment,
                 output=parameters.output,
                 probabilities=probabilities,
                 **self._options.options().segmenter_options(),
@@ -247,7 +231,9 @@ class Panel:
         self._results.show(node)
 
     def _on_output(self, node: Any) -> None:
-        # None stands for a new one to come: what there is stays in view.
-        if self._parameters is not None and node is not None:
-            self._parameters.result = node
-            self._results.show(node)
+        if self._parameters is not None:
+            self._show_results(node)
+
+    def _show_results(self, output: Any) -> None:
+        # Without a chosen output, which stands for a new one to come, the last result stays in view.
+        self._results.show(output if output is not None else self._parameters.result)

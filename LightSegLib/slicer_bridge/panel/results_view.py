@@ -111,5 +111,6 @@ def _fit(view: Any) -> None:
     node = view.mrmlTableNode()
     line = view.verticalHeader().defaultSectionSize
     view.verticalHeader().visible = False
+    view.resizeColumnsToContents()
     # room for the titles and a horizontal scroll bar
     view.maximumHeight = line * ((0 if node is None else node.GetNumberOfRows()) + 2) + line
