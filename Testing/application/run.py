@@ -2,6 +2,7 @@
 """Opens LightSeg in a window of the stand-in, runs a script on it, and fails on anything that went wrong.
 
     python Testing/application/run.py [--script FILE.py] [--self-test] [--screenshot OUT.png] [--width 600] [--dark]
+                                      [--largest-gap 0.2]
 
 The script has `slicer, qt, ctk, layer, widget, logic` and `wait(condition=None, seconds=30)`, which lets the
 application handle its events until the condition holds.
@@ -9,10 +10,10 @@ application handle its events until the condition holds.
 
 import argparse
 import os
-import runpy
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,7 @@ if not os.environ.get("DISPLAY") and sys.platform == "linux":
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from stand_in import problems
-from stand_in.boot import LIGHTSEG, boot, make_application
+from stand_in.boot import FOLDER, LIGHTSEG, boot, make_application
 
 HEIGHT = 900
 
@@ -39,7 +40,7 @@ def main() -> int:
     if options.self_test:
         guarded("self-test", lambda: self_test(layer))
     guarded("closing the module", lambda: close(layer))
-    return report(layer)
+    return report(layer, options.largest_gap)
 
 
 def start(*, width: int = 600, dark: bool = False) -> SimpleNamespace:
@@ -52,6 +53,7 @@ def start(*, width: int = 600, dark: bool = False) -> SimpleNamespace:
     from stand_in.appearance import use_fusion
     from stand_in.dialogs import dialogs, record_dialogs
     from stand_in.pip_packages import PIP_COMMANDS
+    from stand_in.pulse import pulse
     from stand_in.qt_objects import shown
     from stand_in.slicer_application import qSlicerMainWindow
 
@@ -60,6 +62,7 @@ def start(*, width: int = 600, dark: bool = False) -> SimpleNamespace:
     window = qSlicerMainWindow(application.moduleManager())
     window.resize(width, HEIGHT)
     window.show()
+    pulse.start()
     return SimpleNamespace(
         slicer=slicer,
         qt=qt,
@@ -71,6 +74,7 @@ def start(*, width: int = 600, dark: bool = False) -> SimpleNamespace:
         pip_commands=lambda: list(PIP_COMMANDS),
         widget=None,
         application=application,
+        pulse=pulse,
     )
 
 
@@ -87,7 +91,8 @@ def run_script(layer: SimpleNamespace, path: str) -> None:
     """Run a script of Testing/slicer_layer."""
     names = {name: getattr(layer, name) for name in ("slicer", "qt", "ctk", "widget")}
     waiting = lambda *condition, **options: wait(layer, *condition, **options)  # noqa: E731
-    runpy.run_path(path, {**names, "layer": layer, "logic": layer.widget.logic, "wait": waiting}, "__main__")
+    scope = {**names, "layer": layer, "logic": layer.widget.logic, "wait": waiting, "__file__": path}
+    exec(compile(Path(path).read_text(encoding="utf-8"), path, "exec"), scope)
     wait(layer)
 
 
@@ -109,7 +114,8 @@ def wait(layer: SimpleNamespace, condition: Callable[[], Any] | None = None, sec
     """Handle events until the condition holds, TimeoutError if it does not; without one, for a moment."""
     begin = time.monotonic()
     while True:
-        layer.app.processEvents()
+        with layer.pulse.on_duty():
+            layer.app.processEvents()
         passed = time.monotonic() - begin
         if condition() if condition is not None else passed > 0.05:
             return
@@ -126,8 +132,11 @@ def guarded(what: str, function: Callable[[], None]) -> None:
         problems.record_exception(what, error)
 
 
-def report(layer: SimpleNamespace) -> int:
+def report(layer: SimpleNamespace, largest_gap_s: float | None = None) -> int:
     """Print what happened; returns 1 if anything went wrong."""
+    gap_s = layer.pulse.largest_gap_s
+    if largest_gap_s is not None and gap_s > largest_gap_s:
+        problems.record("frozen window", f"for {gap_s * 1000:.0f} ms")
     for dialog in layer.dialogs:
         if dialog.kind == "error":
             problems.record("error dialog", f"{dialog.title}: {dialog.text}")
@@ -138,6 +147,7 @@ def report(layer: SimpleNamespace) -> int:
     ):
         if lines:
             print(f"{title}:", *lines, sep="\n  ")
+    print(f"largest gap: {gap_s * 1000:.0f} ms")
     print("FAILED" if layer.problems else "PASSED", flush=True)
     return 1 if layer.problems else 0
 
@@ -149,6 +159,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--self-test", action="store_true", help="run LightSegTest in testing mode")
     parser.add_argument("--width", type=int, default=600, help="of the window, in pixels")
     parser.add_argument("--dark", action="store_true", help="use a dark palette")
+    parser.add_argument("--largest-gap", type=float, metavar="S", help="fail if the window was frozen longer, in s")
     return parser.parse_args()
 
 
@@ -157,4 +168,5 @@ if __name__ == "__main__":
     sys.stdout.flush()
     sys.stderr.flush()
     # Python would delete objects of Qt and VTK in an order in which no application ever does.
+    FOLDER.cleanup()
     os._exit(status)

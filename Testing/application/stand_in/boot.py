@@ -16,16 +16,18 @@ from stand_in.scene import make_scene
 
 __all__ = ["LIGHTSEG", "boot", "make_application"]
 
+FOLDER = tempfile.TemporaryDirectory(prefix="lightseg-application-")
+atexit.register(FOLDER.cleanup)
 LIGHTSEG = Path(__file__).resolve().parents[3] / "LightSeg" / "LightSeg.py"
 
 
 def boot() -> None:
     """Make the scene, module logics and all that LightSeg.py imports; no application object and no window yet."""
-    slicer.mrmlScene, slicer.stand_in_application_logic = make_scene()
+    slicer.mrmlScene, slicer.stand_in_application_logic = make_scene(FOLDER.name)
     slicer.selfTests = {}
     slicer.modules = SimpleNamespace(sampleDataSources={})
 
-    from stand_in import mrml_widgets, pip_packages, sample_data, scripted_module
+    from stand_in import mrml_widgets, sample_data, scripted_module
     from stand_in import parameter_node as parameters
     from stand_in.modules import LOGICS, CompiledModule, PanelWidget, ScriptedModule
     from stand_in.node_selector import qMRMLNodeComboBox
@@ -47,23 +49,22 @@ def boot() -> None:
     _add("slicer.i18n", tr=lambda text: text, translate=lambda context, text: text)
     _add("slicer.ScriptedLoadableModule", **_public(scripted_module))
     _add("slicer.parameterNodeWrapper", **_public(parameters))
-    _add("slicer.packaging", **_public(pip_packages))
     _add("SampleData", **_public(sample_data))
 
 
 def make_application() -> Any:
-    """Make `slicer.app`, its modules, settings and temporary folder, and `PythonSlicer` on PATH; returns it."""
+    """Make `slicer.app` and what needs it: settings, a temporary folder, `PythonSlicer`, packages; returns it."""
+    from stand_in import pip_packages
     from stand_in.modules import LOGICS
     from stand_in.qt_objects import shown
     from stand_in.slicer_application import qSlicerApplication
 
-    folder = tempfile.TemporaryDirectory(prefix="lightseg-application-")
-    atexit.register(folder.cleanup)
-    _add_launcher(Path(folder.name))
-    application = qSlicerApplication(folder.name, slicer.stand_in_application_logic)
+    _add_launcher(Path(FOLDER.name))
+    application = qSlicerApplication(FOLDER.name, slicer.stand_in_application_logic)
     for name in LOGICS:
         application.moduleManager()._add(getattr(slicer.modules, name.lower()))
     slicer.app = shown(application)
+    _add("slicer.packaging", **_public(pip_packages))
     return application
 
 

@@ -1,7 +1,11 @@
 """CTK's widgets: what their documentation says, as far as our panel uses it."""
 
+from typing import Any
+
 from PySide6 import QtCore, QtGui, QtWidgets
 from PySide6.QtCore import Property, Signal
+
+from stand_in.dialogs import dialogs
 
 __all__ = [
     "ctkCollapsibleButton",
@@ -11,6 +15,9 @@ __all__ = [
     "ctkPathLineEdit",
     "ctkSliderWidget",
 ]
+
+NO_LIMIT = (1 << 24) - 1
+"""The largest size that Qt lets a widget have."""
 
 
 class _Folding:
@@ -23,7 +30,7 @@ class _Folding:
     def fold(self, is_folded: bool) -> None:
         if is_folded:
             children = self._widget.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindDirectChildrenOnly)
-            self._folded = [child for child in children if not child.isHidden() and not child.isWindow()]
+            self._folded += [child for child in children if not child.isHidden() and not child.isWindow()]
         for child in self._folded:
             child.setVisible(not is_folded)
         if not is_folded:
@@ -54,7 +61,7 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
 
     def _fold(self, is_open: bool) -> None:
         self._folding.fold(not is_open)
-        self.setMaximumHeight(QtWidgets.QWIDGETSIZE_MAX if is_open else self._bar_height())
+        self.setMaximumHeight(NO_LIMIT if is_open else self._bar_height())
         self.contentsCollapsed.emit(not is_open)
 
     def childEvent(self, event: QtCore.QChildEvent) -> None:
@@ -178,58 +185,54 @@ class ctkSliderWidget(QtWidgets.QWidget):
 class ctkPathLineEdit(QtWidgets.QWidget):
     """A path with a history and a button that browses for it."""
 
+    Dirs = QtCore.QDir.Dirs.value
+    Files = QtCore.QDir.Files.value
+    NoDot = QtCore.QDir.NoDot.value
+    NoDotDot = QtCore.QDir.NoDotDot.value
+    Readable = QtCore.QDir.Readable.value
+    Writable = QtCore.QDir.Writable.value
+
     currentPathChanged = Signal(str)
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self._path, self._filters, self._names, self._label, self._key = "", 0, [], "", ""
+        self._options: dict[str, Any] = {"filters": self.Files | self.Readable, "nameFilters": [], "label": ""}
+        self._path = ""
         self._combo = QtWidgets.QComboBox()
         self._combo.setEditable(True)
         self._combo.setSizePolicy(QtWidgets.QSizePolicy.Ignored, QtWidgets.QSizePolicy.Fixed)
         button = QtWidgets.QToolButton()
-        button.setText("…")
+        button.setText("...")
         button.clicked.connect(self.browse)
         row = QtWidgets.QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self._combo, 1)
         row.addWidget(button)
-        self._combo.editTextChanged.connect(self._set_path)
+        self.setFocusProxy(self._combo)
+        self._combo.editTextChanged.connect(self._take)
 
     def browse(self) -> None:
         """Ask for a path."""
-        from stand_in.dialogs import dialogs
-
-        is_folder = bool(self._filters & int(QtCore.QDir.Dirs)) and not self._filters & int(QtCore.QDir.Files)
+        is_folder = self._options["filters"] & (self.Dirs | self.Files) == self.Dirs
         kind = "getExistingDirectory" if is_folder else "getOpenFileName"
-        path = dialogs.ask(kind, self._label, self._path, "")
-        if path:
-            self._set_path(path)
+        self._take(dialogs.ask(kind, self._options["label"], self._path, "") or self._path)
 
     def addCurrentPathToHistory(self) -> None:
         """Remember the path for the next time."""
         if self._path and self._combo.findText(self._path) < 0:
             self._combo.insertItem(0, self._path)
 
-    def _set_path(self, path: str) -> None:
+    def _take(self, path: str) -> None:
         if path != self._path:
             self._path = path
             self._combo.setEditText(path)
             self.currentPathChanged.emit(path)
 
-    def _set_filters(self, filters: int) -> None:
-        self._filters = filters
+    def _option(kind: Any, name: str) -> Property:
+        return Property(kind, lambda self: self._options[name], lambda self, value: self._options.update({name: value}))
 
-    def _set_names(self, names: list[str]) -> None:
-        self._names = names
-
-    def _set_label(self, label: str) -> None:
-        self._label = label
-
-    def _set_key(self, key: str) -> None:
-        self._key = key
-
-    currentPath = Property(str, lambda self: self._path, _set_path)
-    filters = Property(QtCore.QDir.Filter, lambda self: QtCore.QDir.Filter(self._filters), _set_filters)
-    nameFilters = Property("QStringList", lambda self: self._names, _set_names)
-    label = Property(str, lambda self: self._label, _set_label)
-    settingKey = Property(str, lambda self: self._key, _set_key)
+    currentPath = Property(str, lambda self: self._path, _take)
+    filters = _option(int, "filters")
+    nameFilters = _option("QStringList", "nameFilters")
+    label = _option(str, "label")
+    settingKey = _option(str, "settingKey")

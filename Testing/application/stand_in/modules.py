@@ -18,6 +18,7 @@ __all__ = ["LOGICS", "CompiledModule", "ModuleManager", "PanelWidget", "Scripted
 LOGICS = {
     "Segmentations": "vtkSlicerSegmentationsModuleLogic",
     "Volumes": "vtkSlicerVolumesLogic",
+    "Colors": "vtkSlicerColorLogic",
     "Tables": "vtkSlicerTablesLogic",
     "Markups": "vtkSlicerMarkupsLogic",
 }

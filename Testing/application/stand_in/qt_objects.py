@@ -33,6 +33,11 @@ class QtType(type):
 
     qt_class: Any
 
+    def __new__(mcs, name: str, bases: tuple[type, ...], content: dict[str, Any]) -> "QtType":
+        if "qt_class" not in content:
+            raise TypeError(f"The stand-in cannot derive classes such as {name} from Qt's")
+        return super().__new__(mcs, name, bases, content)
+
     def __call__(cls, *arguments: Any) -> Any:
         """Make an object; PythonQt knows no keyword arguments."""
         return shown(cls.qt_class(*hidden(arguments)))

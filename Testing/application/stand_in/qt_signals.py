@@ -7,6 +7,8 @@ from typing import Any
 
 from PySide6 import QtCore
 
+from stand_in.pulse import pulse
+
 __all__ = ["connect", "disconnect", "first_signature"]
 
 # sender -> signature, slot as given, and what is connected in its place
@@ -23,7 +25,8 @@ def connect(
     limit = min([known.count(",") + 1 if not known.endswith("()") else 0, *_accepted(slot)])
 
     def deliver(*arguments: Any) -> None:
-        slot(*map(show, arguments[:limit]))
+        with pulse.on_duty():
+            slot(*map(show, arguments[:limit]))
 
     QtCore.QObject.connect(sender, QtCore.SIGNAL(known), deliver)
     _connections.setdefault(sender, []).append((known, slot, deliver))

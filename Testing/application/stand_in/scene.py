@@ -1,5 +1,6 @@
-"""The MRML scene as the application sets it up: slice views' nodes, and an item in the subject hierarchy for each node."""
+"""The MRML scene as the application sets it up: nodes of the slice views, an item of the hierarchy for each node."""
 
+from pathlib import Path
 from typing import Any
 
 import slicer
@@ -11,10 +12,18 @@ SLICE_VIEWS = {"Red": "Axial", "Yellow": "Sagittal", "Green": "Coronal"}
 WITH_ITEM = ("vtkMRMLDisplayableNode", "vtkMRMLTableNode", "vtkMRMLTextNode", "vtkMRMLTransformNode")
 
 
-def make_scene() -> tuple[Any, Any]:
-    """Return a scene and the application logic that looks after it."""
+def make_scene(folder: str) -> tuple[Any, Any]:
+    """Return a scene and the application logic that looks after it; scene files are unpacked into `folder`."""
     scene = slicer.vtkMRMLScene()
+    scene.SetCacheManager(slicer.vtkCacheManager())
+    scene.GetCacheManager().SetRemoteCacheDirectory(folder)
+    scene.SetDataIOManager(slicer.vtkDataIOManager())
+    scene.GetDataIOManager().SetCacheManager(scene.GetCacheManager())
     logic = slicer.vtkSlicerApplicationLogic()
+    # where color files would be; slicer-core brings none
+    (Path(folder) / "share" / "ColorFiles").mkdir(parents=True)
+    logic.SetHomeDirectory(folder)
+    logic.SetShareDirectory("share")
     logic.SetMRMLScene(scene)
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene)
     for view, orientation in SLICE_VIEWS.items():

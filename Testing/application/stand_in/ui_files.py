@@ -42,12 +42,15 @@ class UiLoader(QtUiTools.QUiLoader):
         if connections is not None:
             tree.remove(connections)
         content = QtCore.QBuffer()
+        flags = _take_flags(tree)
         content.setData(ElementTree.tostring(tree))
         content.open(QtCore.QIODevice.ReadOnly)
         panel = super().load(content)
         widgets = {child.objectName(): child for child in (panel, *panel.findChildren(QtWidgets.QWidget))}
         for element in tree.iter("widget"):
             _check_properties(element, widgets[element.get("name", "")])
+        for name, attribute, value in flags:
+            setattr(widgets[name], attribute, value)
         for connection in () if connections is None else connections:
             sender, signal, receiver, slot = (connection.findtext(tag, "") for tag in CONNECTION)
             connect(widgets[sender], signal, getattr(widgets[receiver], slot.partition("(")[0]))
@@ -60,3 +63,17 @@ def _check_properties(element: ElementTree.Element, widget: QtWidgets.QWidget) -
         name = entry.get("name", "")
         if entry.get("stdset") != "0" and widget.metaObject().indexOfProperty(name) < 0:
             raise AttributeError(f"{element.get('class')} {element.get('name')} has no property '{name}'")
+
+
+def _take_flags(tree: ElementTree.Element) -> list[tuple[str, str, int]]:
+    """Take out of a file what Qt cannot read: enumerators of classes of ours, as (widget, property, value)."""
+    found = []
+    for element in tree.iter("widget"):
+        owner = CUSTOM.get(element.get("class", ""))
+        for entry in element.findall("property"):
+            names = entry.findtext("set") or entry.findtext("enum") or ""
+            if owner is not None and names.startswith(owner.__name__):
+                value = sum(getattr(owner, name.rpartition("::")[2]) for name in names.split("|"))
+                found.append((element.get("name", ""), entry.get("name", ""), value))
+                element.remove(entry)
+    return found
