@@ -8,12 +8,14 @@ import pytest
 
 slicer = pytest.importorskip("slicer", reason="MRML is tested in an environment of its own: make test-slicer")
 
-sys.path.insert(0, str(Path(__file__).parent))
-from stand_ins import application  # noqa: E402
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "application")]
+from stand_in import boot  # noqa: E402
+from stand_in.modules import import_file  # noqa: E402
 from toy_bundle import make_bundles  # noqa: E402
 
-application.boot()
-LIGHTSEG = application.load_module()
+boot()
+LIGHTSEG = import_file(HERE.parents[1] / "LightSeg" / "LightSeg.py")
 
 SIZE = (64, 72, 48)  # i, j, k
 SPACING = (1.5, 1.5, 2.0)

@@ -32,11 +32,13 @@ def test_only_its_own_folder_on_the_path_is_enough_to_find_the_library(tmp_path:
     code = f"""
 import sys
 sys.path[:] = [p for p in sys.path if p not in ("", {str(REPOSITORY)!r})]
-sys.path.insert(0, {str(REPOSITORY / "Testing" / "slicer")!r})
+sys.path.insert(0, {str(REPOSITORY / "Testing" / "application")!r})
 sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
-from stand_ins import application
-application.boot()
-module = application.load_module()
+from pathlib import Path
+from stand_in import boot
+from stand_in.modules import import_file
+boot()
+import_file(Path({str(REPOSITORY / "LightSeg" / "LightSeg.py")!r}))
 import LightSegLib
 print(LightSegLib.__file__)
 print("openvino" in sys.modules, "torch" in sys.modules)
