@@ -9,7 +9,7 @@ ui.segmentButton.click()
 wait(lambda: ui.progressBar.value > 100, 60)
 slicer.mrmlScene.RemoveNode(nodes["FLAIR"])
 wait(lambda: ui.segmentButton.text == "Segment", 120)
-errors = layer.dialogs.errors()
+errors = [dialog for dialog in layer.dialogs if dialog.kind == "error"]
 assert len(errors) == 1 and "was removed from the scene" in errors[0].text, [error.text for error in errors]
 layer.dialogs.remove(errors[0])
 assert not ui.segmentButton.enabled and not slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")

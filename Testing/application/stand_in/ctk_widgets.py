@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import shiboken6
 from PySide6 import QtCore, QtGui, QtWidgets
 from PySide6.QtCore import Property, Signal
 
@@ -31,7 +32,7 @@ class _Folding:
         if is_folded:
             children = self._widget.findChildren(QtWidgets.QWidget, options=QtCore.Qt.FindDirectChildrenOnly)
             self._folded += [child for child in children if not child.isHidden() and not child.isWindow()]
-        for child in self._folded:
+        for child in filter(shiboken6.isValid, self._folded):  # some may have been deleted meanwhile
             child.setVisible(not is_folded)
         if not is_folded:
             self._folded = []

@@ -1,6 +1,6 @@
 """The module `SampleData`: sources are registered, and local files are loaded from them by name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ class SampleDataSource:
     loadFileProperties: dict[str, Any]
     thumbnailFileName: str | None
     checksums: list[str | None]
+    customDownloader: Callable[["SampleDataSource"], Any] | None
 
 
 class SampleDataLogic:
@@ -36,13 +37,17 @@ class SampleDataLogic:
         uris: str | Sequence[str] | None = None,
         fileNames: str | Sequence[str] | None = None,
         nodeNames: str | Sequence[str] | None = None,
+        customDownloader: Callable[[SampleDataSource], Any] | None = None,
         thumbnailFileName: str | None = None,
         loadFileTypes: str | Sequence[str] | None = None,
         loadFileProperties: dict[str, Any] | None = None,
         checksums: str | Sequence[str] | None = None,
         loadFileType: str | Sequence[str] | None = None,
     ) -> None:
-        """List a data set under a category; `loadFileType` is the older name of `loadFileTypes`."""
+        """List a data set under a category; a click on it calls `customDownloader`, if given.
+
+        `loadFileType` is the older name of `loadFileTypes`.
+        """
         if not sampleName or not uris or not fileNames:
             raise ValueError("A sample needs a name, addresses and file names")
         count = 1 if isinstance(uris, str) else len(uris)
@@ -55,6 +60,7 @@ class SampleDataLogic:
             loadFileProperties or {},
             thumbnailFileName,
             _list(checksums, count),
+            customDownloader,
         )
         sources = slicer.modules.sampleDataSources.setdefault(category, [])
         if source not in sources:
