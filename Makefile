@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-library test-slicer lint bench icon clean
+.PHONY: help demo test test-library test-slicer lint bench icon screenshots clean
 
 help:
 	@echo "make demo    segment the sample, print volumes and Dice, write demo/"
@@ -11,6 +11,7 @@ help:
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   measure times and install size, write docs/benchmarks.md"
 	@echo "make icon    render the module's icon from its drawing"
+	@echo "make screenshots    take the pictures of the module's panel"
 	@echo "make clean   remove the environments, the demo and build products"
 
 # what a user installs: no torch
@@ -53,6 +54,9 @@ bench: .venv/.ready .venv-demo/.ready
 
 icon: .venv-slicer/.ready
 	.venv-slicer/bin/python Testing/screenshots/render_icon.py
+
+screenshots: .venv-slicer/.ready
+	.venv-slicer/bin/python Testing/screenshots/take.py
 
 clean:
 	rm -rf .venv .venv-demo .venv-slicer demo build dist .pytest_cache .mypy_cache .ruff_cache

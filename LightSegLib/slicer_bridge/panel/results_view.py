@@ -17,6 +17,9 @@ from LightSegLib.slicer_bridge.views import edit_segmentation, show_3d
 
 __all__ = ["ResultsView"]
 
+ROW_PADDING = 8
+"""Between the lines of a table, in pixels."""
+
 
 class ResultsView:
     """The section of results. `measure(segmentation, report)` and `export(segmentation, path)` do the long work."""
@@ -109,8 +112,10 @@ class ResultsView:
 def _fit(view: Any) -> None:
     """Make a table as high as its rows, as a few lines need no room for many."""
     node = view.mrmlTableNode()
-    line = view.verticalHeader().defaultSectionSize
+    line = view.fontMetrics().height() + ROW_PADDING
     view.verticalHeader().visible = False
+    view.verticalHeader().defaultSectionSize = line
     view.resizeColumnsToContents()
-    # room for the titles and a horizontal scroll bar
-    view.maximumHeight = line * ((0 if node is None else node.GetNumberOfRows()) + 2) + line
+    # the titles, the rows, and room for a horizontal scroll bar
+    height = line * ((0 if node is None else node.GetNumberOfRows()) + 2)
+    view.minimumHeight = view.maximumHeight = height
