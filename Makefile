@@ -41,8 +41,9 @@ test: lint test-library test-slicer
 test-library: .venv/.ready
 	.venv/bin/python -m pytest
 
+# without a screen: Qt draws into memory
 test-slicer: .venv-slicer/.ready
-	.venv-slicer/bin/python -m pytest Testing/slicer
+	QT_QPA_PLATFORM=offscreen .venv-slicer/bin/python -m pytest Testing/slicer Testing/gui
 
 lint: .venv/.ready
 	.venv/bin/ruff check .

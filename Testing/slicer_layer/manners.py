@@ -56,6 +56,10 @@ settings.setValue("LightSeg/test", "kept")
 assert slicer.util.settingsValue("LightSeg/test", "") == "kept"
 settings.remove("LightSeg/test")
 assert slicer.util.settingsValue("LightSeg/test", "absent") == "absent"
+form = qt.QFormLayout()
+form.addRow("Row:", names)
+form.insertRow(0, qt.QLabel("above"), text)
+assert form.rowCount() == 2 and form.itemAt(0, qt.QFormLayout.FieldRole).widget().plainText == text.plainText
 menu = qt.QMenu()
 action = menu.addAction("Entry")
 action.connect("triggered()", lambda: told.append("entry"))
@@ -172,6 +176,12 @@ slicer.util.launchConsoleProcess(
 )
 wait(lambda: codes, seconds=60)
 assert codes == [0] and any("from the process" in line for line in lines), (codes, lines)
+
+# other modules
+slicer.util.selectModule("SegmentEditor")
+assert slicer.util.selectedModule() == "SegmentEditor" and not widget.parent.isEntered
+slicer.util.selectModule("LightSeg")
+assert widget.parent.isEntered and slicer.util.getModuleWidget("LightSeg") is widget
 
 # the scene: closing it, saving and loading it
 events = []

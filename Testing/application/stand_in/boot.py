@@ -55,7 +55,7 @@ def boot() -> None:
 def make_application() -> Any:
     """Make `slicer.app` and what needs it: settings, a temporary folder, `PythonSlicer`, packages; returns it."""
     from stand_in import pip_packages
-    from stand_in.modules import LOGICS
+    from stand_in.modules import LOGICS, CompiledModule
     from stand_in.qt_objects import shown
     from stand_in.slicer_application import qSlicerApplication
 
@@ -63,6 +63,8 @@ def make_application() -> Any:
     application = qSlicerApplication(FOLDER.name, slicer.stand_in_application_logic)
     for name in LOGICS:
         application.moduleManager()._add(getattr(slicer.modules, name.lower()))
+    # opened without its tools; what it edits is in its node of the scene
+    application.moduleManager()._add(CompiledModule("SegmentEditor", None))
     slicer.app = shown(application)
     _add("slicer.packaging", **_public(pip_packages))
     return application

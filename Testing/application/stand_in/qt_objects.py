@@ -14,7 +14,7 @@ from typing import Any
 
 os.environ["PYSIDE6_OPTION_PYTHON_ENUM"] = "2"  # enumerators are integers; read when PySide6 is imported
 
-from PySide6 import QtCore
+from PySide6 import QtCore, QtWidgets
 
 from stand_in.qt_signals import connect, disconnect, first_signature
 
@@ -106,6 +106,18 @@ class QtObject(metaclass=QtType):
         return disconnect(self._object, signature, slot)
 
 
+class LayoutItem:
+    """An entry of a layout; it is no object of Qt's, but hands such out."""
+
+    __slots__ = ("_object",)
+
+    def __init__(self, item: QtWidgets.QLayoutItem) -> None:
+        self._object = item
+
+    def __getattr__(self, name: str) -> Any:
+        return _callable(getattr(self._object, name))
+
+
 class Signal:
     """A signal of an object: it connects, disconnects and emits."""
 
@@ -133,7 +145,7 @@ def shown(value: Any) -> Any:
     if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
         return type(value)(shown(item) for item in value)
     if not isinstance(value, QtCore.QObject):
-        return value
+        return LayoutItem(value) if isinstance(value, QtWidgets.QLayoutItem) else value
     view = _views.get(id(value))
     if view is None:
         view = object.__new__(type_for(type(value)))
@@ -144,7 +156,7 @@ def shown(value: Any) -> Any:
 
 def hidden(value: Any) -> Any:
     """Return the value of Qt behind what a module sees."""
-    if isinstance(value, QtObject):
+    if isinstance(value, (QtObject, LayoutItem)):
         return value._object
     if isinstance(value, QtType):
         return value.qt_class
