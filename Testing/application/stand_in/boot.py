@@ -22,7 +22,12 @@ LIGHTSEG = Path(__file__).resolve().parents[3] / "LightSeg" / "LightSeg.py"
 
 
 def boot() -> None:
-    """Make the scene, module logics and all that LightSeg.py imports; no application object and no window yet."""
+    """Make the scene, module logics and all that LightSeg.py imports; no application object and no window yet.
+
+    Once is enough: a second call does nothing.
+    """
+    if hasattr(slicer, "mrmlScene"):
+        return
     slicer.mrmlScene, slicer.stand_in_application_logic = make_scene(FOLDER.name)
     slicer.selfTests = {}
     slicer.modules = SimpleNamespace(sampleDataSources={})
