@@ -20,11 +20,14 @@ def panel() -> ElementTree.Element:
     return ElementTree.parse(REPOSITORY / "LightSeg" / "Resources" / "UI" / "LightSeg.ui").getroot()
 
 
-def test_the_module_describes_itself() -> None:
-    parent = SimpleNamespace()
+def test_the_module_describes_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    parent, connected = SimpleNamespace(), []
+    application = SimpleNamespace(connect=lambda signal, slot: connected.append(signal))
+    monkeypatch.setattr(slicer, "app", application, raising=False)
     LIGHTSEG.LightSeg(parent)
     assert parent.title == "LightSeg" and parent.categories == ["Segmentation"]
     assert parent.helpText and parent.contributors
+    assert connected == ["startupCompleted()"]
 
 
 def test_only_its_own_folder_on_the_path_is_enough_to_find_the_library(tmp_path: Path) -> None:
@@ -52,14 +55,28 @@ print("openvino" in sys.modules, "torch" in sys.modules)
 
 def test_parameters_in_the_panel_are_those_of_the_parameter_node(panel: ElementTree.Element) -> None:
     named = {prop.findtext("string") for prop in panel.iter("property") if prop.get("name") == "SlicerParameterName"}
-    assert named == {"reference", "output"}
+    assert named == {"reference", "output", "threads", "probabilities"}
     assert named < set(LIGHTSEG.LightSegParameterNode.__annotations__)
 
 
 def test_the_code_uses_only_widgets_that_the_panel_has(panel: ElementTree.Element) -> None:
-    source = (REPOSITORY / "LightSeg" / "LightSeg.py").read_text(encoding="utf-8")
-    used = set(re.findall(r"self\.ui\.(\w+)", source))
+    sections = (REPOSITORY / "LightSegLib" / "slicer_bridge" / "panel").glob("*.py")
+    sources = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "LightSeg" / "LightSeg.py", *sections)]
+    used = {name for source in sources for name in re.findall(r"\bui\.(\w+)", source)}
+    assert len(used) > 30
     assert used <= {widget.get("name") for widget in panel.iter("widget")}
+
+
+def test_everything_that_can_be_used_has_a_tool_tip(panel: ElementTree.Element) -> None:
+    passive = {"QLabel", "QWidget", "qMRMLWidget", "ctkCollapsibleButton", "QProgressBar"}
+    told_in_code = {"segmentButton", "batchRunButton"}
+    silent = [
+        widget.get("name")
+        for widget in panel.iter("widget")
+        if widget.get("class") not in passive
+        and not any(p.get("name") == "toolTip" for p in widget.findall("property"))
+    ]
+    assert set(silent) == told_in_code
 
 
 def test_node_selectors_follow_the_scene(panel: ElementTree.Element) -> None:
