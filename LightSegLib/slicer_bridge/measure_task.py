@@ -1,5 +1,6 @@
 """Measures a result again after a correction, and writes its report."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,23 @@ __all__ = ["MeasureTask", "require_result"]
 
 
 class MeasureTask:
-    """One measurement between the scene and the worker; `report` is the file for the report, None for none."""
+    """One measurement between the scene and the worker; `report` is the file for the report, None for none.
 
-    def __init__(self, segmentation: "slicer.vtkMRMLSegmentationNode", report: Path | None) -> None:
+    `reference` takes the place of the one that the result was compared with.
+    """
+
+    def __init__(
+        self,
+        segmentation: "slicer.vtkMRMLSegmentationNode",
+        report: Path | None,
+        reference: "slicer.vtkMRMLNode | None" = None,
+        reference_segment: str = "",
+    ) -> None:
         self._segmentation, self._report = segmentation, report
-        self._nodes = require_result(segmentation)
+        nodes = require_result(segmentation)
+        if reference is not None:
+            nodes = replace(nodes, reference=reference, reference_segment=reference_segment)
+        self._nodes = nodes
         self._files = SceneFiles(self._nodes.inputs, self._nodes.reference)
 
     def write(self) -> Path:

@@ -112,13 +112,18 @@ def segment(
 
 
 def start_measure(
-    segmentation: "slicer.vtkMRMLSegmentationNode", *, report: Path | None = None
+    segmentation: "slicer.vtkMRMLSegmentationNode",
+    *,
+    report: Path | None = None,
+    reference: "slicer.vtkMRMLNode | None" = None,
+    reference_segment: str = "",
 ) -> WorkerRun[SegmentResult]:
     """Start to measure a result again, as after a correction, and to write its report (.html) if a file is given.
 
+    It is compared with `reference`, or else with what it was compared with before.
     Errors, raised here: InputError for a segmentation that is no result of LightSeg or has lost its segments.
     """
-    return _start(MeasureTask(segmentation, report))
+    return _start(MeasureTask(segmentation, report, reference, reference_segment))
 
 
 def start_export(segmentation: "slicer.vtkMRMLSegmentationNode", path: Path) -> WorkerRun[Path]:

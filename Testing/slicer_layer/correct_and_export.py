@@ -22,6 +22,7 @@ segment_id = segmentation.GetSegmentation().GetNthSegmentID(0)
 voxels = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segment_id, nodes["FLAIR"])
 voxels[: voxels.shape[0] // 2] = 0
 slicer.util.updateSegmentBinaryLabelmapFromArray(voxels.astype(np.uint8), segmentation, segment_id, nodes["FLAIR"])
+ui.referenceSelector.setCurrentNode(None)
 ui.updateButton.click()
 wait(lambda: ui.segmentButton.text == "Segment", 60)
 after = float(ui.volumesTable.mrmlTableNode().GetCellText(0, 1))
@@ -45,3 +46,10 @@ assert editor.GetSegmentationNode() is segmentation and editor.GetSourceVolumeNo
 assert slicer.util.selectedModule() == "SegmentEditor"
 slicer.util.selectModule("LightSeg")
 wait(lambda: ui.resultsButton.visible)
+
+# a reference that is chosen afterwards is what counts
+ui.referenceSelector.setCurrentNode(segmentation)
+wait()
+ui.updateButton.click()
+wait(lambda: ui.segmentButton.text == "Segment", 60)
+assert float(ui.agreementTable.mrmlTableNode().GetCellText(0, 1)) == 1

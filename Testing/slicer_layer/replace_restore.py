@@ -64,3 +64,9 @@ ui.segmentButton.click()
 wait(lambda: ui.segmentButton.text == "Segment" and ui.restoreButton.visible, 120)
 assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTableNode") == tables
 assert ui.outputSelector.currentNode() is first
+
+# the next patient's result does not go into it
+other = slicer.util.addVolumeFromArray(slicer.util.arrayFromVolume(nodes["FLAIR"]).copy(), name="Next patient FLAIR")
+widget.panel._inputs._rows["FLAIR"].selector.setCurrentNode(other)
+wait(lambda: ui.outputSelector.currentNode() is None)
+assert ui.resultsButton.visible

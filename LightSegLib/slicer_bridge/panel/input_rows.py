@@ -81,6 +81,17 @@ class InputRows:
         """Return the chosen node of each channel, None where none is chosen."""
         return {name: row.node for name, row in self._rows.items()}
 
+    def missing(self) -> str:
+        """Return what keeps a run from starting, "" if nothing does."""
+        problems = self.check()
+        if problems:
+            return "; ".join(problems.values())
+        nodes = self.nodes()
+        for channel in self._channels:
+            if channel.required and nodes[channel.name] is None:
+                return _("Choose a volume for {channel} first").format(channel=channel.name)
+        return "" if any(nodes.values()) else _("Choose a volume first")
+
     def _on_choice(self) -> None:
         self.check()
         self._changed()

@@ -52,7 +52,13 @@ class OptionsForm:
         allowed = strategies(bundle.postprocessing)
         self._strategy.fill([(name, titles[name]) for name in allowed], parameters.postprocessing)
         self._ui.postprocessingSelector.enabled = len(allowed) > 1
+        self._ui.probabilitiesCheckBox.enabled = len(bundle.segments) == 1
         self._show_numbers()
+
+    @property
+    def wants_probabilities(self) -> bool:
+        """Whether a map of probabilities is asked for, and the model has one structure to make it of."""
+        return bool(self._parameters.probabilities and self._ui.probabilitiesCheckBox.enabled)
 
     def show_devices(self) -> None:
         """Ask again which devices there are."""

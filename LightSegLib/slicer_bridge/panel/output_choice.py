@@ -18,19 +18,32 @@ class OutputChoice:
         self._ui, self._dialogs, self._restored = ui, dialogs, restored
         self._pending: PreviousContent | None = None
         self._previous: PreviousContent | None = None
+        self.probabilities: Any = None
         ui.restoreButton.connect("clicked(bool)", self._on_restore)
         self.forget()
 
-    def prepare(self, node: "Any | None") -> bool:
-        """Keep what a run will replace; False if the user does not want that."""
-        self._pending = None
-        if node is None or not has_content(node):
-            return True
-        question = _('Replace the content of "{name}"? "Restore previous" brings it back.')
-        if not self._dialogs.confirm(question.format(name=node.GetName())):
-            return False
-        self._pending = keep_content(node)
+    def prepare(self, node: Any, probabilities_of: Any) -> bool:
+        """Keep what a run will replace in `node`; False if the user does not want that.
+
+        If `probabilities_of` is a volume, `probabilities` is then a new one for the map.
+        """
+        self._pending = self.probabilities = None
+        if node is not None and has_content(node):
+            question = _('Replace the content of "{name}"? "Restore previous" brings it back.')
+            if not self._dialogs.confirm(question.format(name=node.GetName())):
+                return False
+            self._pending = keep_content(node)
+        if probabilities_of is not None:
+            scene = probabilities_of.GetScene()
+            name = scene.GenerateUniqueName(f"{probabilities_of.GetName()} probability")
+            self.probabilities = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
         return True
+
+    def failed(self) -> None:
+        """Take back what was made for the run."""
+        if self.probabilities is not None and self.probabilities.GetScene() is not None:
+            self.probabilities.GetScene().RemoveNode(self.probabilities)
+        self._pending = self.probabilities = None
 
     def succeeded(self) -> None:
         """Offer what the run has replaced."""

@@ -20,6 +20,7 @@ from LightSegLib.slicer_bridge.panel.output_choice import OutputChoice
 from LightSegLib.slicer_bridge.panel.reference_choice import ReferenceChoice
 from LightSegLib.slicer_bridge.panel.results_view import ResultsView
 from LightSegLib.slicer_bridge.panel.run_controls import RunControls
+from LightSegLib.slicer_bridge.result_nodes import result_nodes
 from LightSegLib.slicer_bridge.run import WorkerRun
 from LightSegLib.slicer_bridge.views import jump_to
 
@@ -47,7 +48,7 @@ class Panel:
         self._search = DeviceSearch()
         self._models = ModelChoice(ui, self._on_model)
         self._inputs = InputRows(
-            ui.inputsButton.layout(), FIRST_INPUT_ROW, ui.modelSelector, ui.referenceSelector, self.check
+            ui.inputsButton.layout(), FIRST_INPUT_ROW, ui.modelSelector, ui.referenceSelector, self._on_inputs
         )
         self._reference = ReferenceChoice(ui)
         self._options = OptionsForm(ui, self._search.entries)
@@ -93,20 +94,10 @@ class Panel:
         if self._parameters is None:
             return
         is_busy = self._controls.is_running or self._batch.controls.is_running
-        self._controls.allow(_("Another run is under way") if is_busy else self._missing())
+        self._controls.allow(_("Another run is under way") if is_busy else self._inputs.missing())
         self._batch.allow(not self._controls.is_running)
         self._results.allow(not is_busy)
         self._reference.show(self._models.bundle, self._parameters)
-
-    def _missing(self) -> str:
-        problems = self._inputs.check()
-        if problems:
-            return "; ".join(problems.values())
-        nodes = self._inputs.nodes()
-        for channel in self._models.bundle.inputs:
-            if channel.required and nodes.get(channel.name) is None:
-                return _("Choose a volume for {channel} first").format(channel=channel.name)
-        return "" if any(nodes.values()) else _("Choose a volume first")
 
     def _on_model(self, bundle: Bundle) -> None:
         if self._parameters is not None:
@@ -117,6 +108,14 @@ class Panel:
         bundle = self._models.bundle
         self._inputs.show(bundle.inputs, self._parameters.parameterNode)
         self._options.show(bundle, self._parameters)
+        self.check()
+
+    def _on_inputs(self) -> None:
+        # The result of one image is not offered as the place for that of the next.
+        output = self._parameters.output
+        nodes = None if output is None else result_nodes(output)
+        if nodes is not None and nodes.main is not self._main_input():
+            self._parameters.output = None
         self.check()
 
     def _on_options(self, is_collapsed: bool) -> None:
@@ -133,9 +132,10 @@ class Panel:
 
     def _on_segment(self) -> None:
         parameters, bundle = self._parameters, self._models.bundle
-        if not self._output.prepare(parameters.output):
+        if not self._output.prepare(
+            parameters.output, self._main_input() if self._options.wants_probabilities else None
+        ):
             return
-        probabilities = self._probability_volume() if parameters.probabilities else None
         try:
             run = self._logic.start_segment(
                 model=bundle.name,
@@ -143,20 +143,21 @@ class Panel:
                 reference=parameters.reference,
                 reference_segment=parameters.reference_segment,
                 output=parameters.output,
-                probabilities=probabilities,
+                probabilities=self._output.probabilities,
                 **self._options.options().segmenter_options(),
                 interactive=True,
             )
         except LightSegError as error:
+            self._output.failed()
             self._fail(error)
             return
 
         def ended(run: "WorkerRun[Any]") -> None:
-            if self._show_outcome(run, _("Segmented in {seconds:.1f} s")) is None:
-                if probabilities is not None and probabilities.GetImageData() is None:
-                    slicer.mrmlScene.RemoveNode(probabilities)
+            result = self._result_of(run)
+            if result is None:
+                self._output.failed()
                 return
-            result = run.result()
+            self._controls.tell(_("Segmented in {seconds:.1f} s").format(seconds=result.timings_s["total"]))
             self._output.succeeded()
             self._models.remember_seconds(bundle, result.timings_s["total"])
             parameters.result = parameters.output = result.segmentation
@@ -166,28 +167,37 @@ class Panel:
 
         self._follow(run, ended)
 
-    def _probability_volume(self) -> Any:
-        main = next(node for node in self._inputs.nodes().values() if node is not None)
-        name = slicer.mrmlScene.GenerateUniqueName(f"{main.GetName()} probability")
-        return slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    def _main_input(self) -> Any:
+        return next((node for node in self._inputs.nodes().values() if node is not None), None)
 
     def _on_measure(self, segmentation: Any, report: Path | None) -> None:
         try:
-            run = self._logic.start_measure(segmentation, report=report)
+            run = self._logic.start_measure(
+                segmentation,
+                report=report,
+                reference=self._parameters.reference,
+                reference_segment=self._parameters.reference_segment,
+            )
         except LightSegError as error:
             self._fail(error)
             return
         done = _("Volumes updated") if report is None else _("Saved {path}").format(path=report)
 
         def ended(run: "WorkerRun[Any]") -> None:
-            if self._show_outcome(run, done) is not None:
+            if self._result_of(run) is not None:
+                self._controls.tell(done)
                 self._results.show(segmentation)
 
         self._follow(run, ended)
 
     def _on_export(self, segmentation: Any, path: Path) -> None:
         run = self._logic.start_export(segmentation, path)
-        self._follow(run, lambda run: self._show_outcome(run, _("Saved {path}").format(path=path)))
+
+        def ended(run: "WorkerRun[Any]") -> None:
+            if self._result_of(run) is not None:
+                self._controls.tell(_("Saved {path}").format(path=path))
+
+        self._follow(run, ended)
 
     def _on_batch(self, cases: Path, folder: Path) -> "WorkerRun[Any]":
         return self._logic.start_batch(
@@ -206,19 +216,15 @@ class Panel:
         self._controls.follow(run, end)
         self.check()
 
-    def _show_outcome(self, run: "WorkerRun[Any]", done: str) -> Any:
-        """Tell how a run ended; return its result, None if it has none."""
+    def _result_of(self, run: "WorkerRun[Any]") -> Any:
+        """Return a run's result; None if it has none, and then tell why."""
         try:
-            result = run.result()
+            return run.result()
         except CancelledError as error:
             self._controls.tell(str(error))
-            return None
         except Exception as error:  # also the unexpected ones must reach the user
             self._fail(error)
-            return None
-        seconds = getattr(result, "timings_s", {}).get("total", 0.0)
-        self._controls.tell(done.format(seconds=seconds))
-        return result
+        return None
 
     def _fail(self, error: Exception) -> None:
         self._controls.tell(str(error))

@@ -54,7 +54,7 @@ class ResultsView:
             self._segmentation = self._nodes = None
             return
         self._segmentation, self._nodes = segmentation, nodes
-        self._ui.resultLabel.text = segmentation.GetName()
+        self._ui.resultLabel.text = "\n".join([segmentation.GetName(), *nodes.provenance.get("notes", ())])
         display = segmentation.GetDisplayNode()
         shown = segmentation.GetSegmentation().ContainsRepresentation("Closed surface")
         self._ui.show3DButton.checked = bool(display is not None and display.GetVisibility3D() and shown)
