@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import SimpleITK as sitk
-
 from LightSegLib.batch import (
     BatchOutputs,
     BatchResult,
@@ -21,8 +19,8 @@ from LightSegLib.batch import (
 )
 from LightSegLib.bundles import InputChannel
 from LightSegLib.cli.console import ProgressLine, print_json
+from LightSegLib.cli.run_options import POSTPROCESSING_HELP, add_run_options, make_segmenter
 from LightSegLib.errors import ChannelError
-from LightSegLib.segmenter import Segmenter
 
 __all__ = ["EXIT_SOME_FAILED", "add_parser", "run"]
 
@@ -58,7 +56,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "batch",
         help="segment all cases of a folder or table, and measure them",
         description="Segment a cohort: writes a segmentation for each case and one table of volumes and agreement.",
-        epilog=EPILOG,
+        epilog=EPILOG + "\n\n" + POSTPROCESSING_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -66,13 +64,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         nargs="+",
         metavar="FOLDER_OR_CSV",
         help="a folder, a CSV file, a list of files (.txt), or image files",
-    )
-    parser.add_argument(
-        "--model",
-        required=True,
-        action="append",
-        metavar="NAME[,NAME...]",
-        help="a model's name, or a bundle's folder; several are averaged",
     )
     parser.add_argument("--output", required=True, type=Path, metavar="FOLDER", help="for the results; made if absent")
     parser.add_argument("--format", choices=ENDINGS, default="seg.nrrd", help="of segmentations; default: seg.nrrd")
@@ -86,17 +77,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="CHANNEL=PATTERN",
         help="how the names of a channel's files look, such as 'FLAIR=*tirm*', instead of the model's own patterns",
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto")
-    parser.add_argument("--engine", choices=("auto", "openvino", "pytorch"), default="auto", help="default: auto")
-    parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads; default: all cores")
+    add_run_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="only show the cases, their files and problems")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def run(options: argparse.Namespace) -> int:
     """Segment the cases as the options say; returns EXIT_SOME_FAILED when some failed, or cannot be segmented."""
-    if options.threads is not None:
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(options.threads)
     outputs = BatchOutputs(
         folder=options.output.expanduser(),
         ending=options.format,
@@ -104,8 +91,7 @@ def run(options: argparse.Namespace) -> int:
         overwrite=options.overwrite,
         part=options.part,
     )
-    models = [name for names in options.model for name in names.split(",")]
-    segmenter = Segmenter(models, device=options.device, engine=options.engine, threads=options.threads)
+    segmenter = make_segmenter(options)
     cohort = find_cases(options.sources, _with_patterns(segmenter.inputs, options.pattern), output=outputs.folder)
     if options.dry_run:
         return _show_plan(options, cohort, plan_batch(segmenter, cohort.cases, outputs))
@@ -201,10 +187,3 @@ def _part(text: str) -> Part:
         return Part(int(match[1]), int(match[2]))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
-    return number

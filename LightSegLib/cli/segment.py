@@ -4,24 +4,20 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-import SimpleITK as sitk
-
 from LightSegLib.cli.console import ProgressLine, format_table, measured_lines, print_json
+from LightSegLib.cli.run_options import POSTPROCESSING_HELP, add_run_options, make_segmenter
 from LightSegLib.dicom_frames import read_frames
 from LightSegLib.dicom_seg import check_dicom_seg_path, write_dicom_seg
 from LightSegLib.dicom_series import series_files
-from LightSegLib.engines import PRECISIONS
 from LightSegLib.errors import ChannelError, InputError
 from LightSegLib.outputs import OutputSet, check_report_path, check_volume_path
 from LightSegLib.pipeline.channels import match_channels
 from LightSegLib.pipeline.ensemble import algorithm_of
 from LightSegLib.pipeline.result import Result
-from LightSegLib.postprocess.choices import SHIPPED, STRATEGIES
 from LightSegLib.report import write_report
-from LightSegLib.segmenter import Segmenter
 from LightSegLib.writers import write_labelmap, write_volume
 
-__all__ = ["add_parser", "add_postprocessing", "parse_inputs", "parse_threshold", "run"]
+__all__ = ["add_parser", "parse_inputs", "run"]
 
 EPILOG = """\
 examples:
@@ -37,10 +33,7 @@ Inputs are NIfTI, NRRD or MHA files, or folders with one DICOM series. The segme
 first input given, in the order in which 'lightseg models' lists those of each model. Of several models of one task the
 probabilities are averaged, and the first one's postprocessing applies.
 
-Postprocessing: every model takes 'shipped'; tumor models also 'nested' (thresholds, region within region) and 'argmax'
-(the most probable label, no thresholds); organ models also 'largest_component', 'morphological' (erode, keep the
-largest component, dilate; where the model ships no sizes, by 2 and 1 voxels of its own grid, in mm) and 'none'.
-Notes in the output tell what was changed."""
+"""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -49,15 +42,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "segment",
         help="segment one case and measure it",
         description="Segment one case: writes a labelmap and prints volumes, lesion count and agreement.",
-        epilog=EPILOG,
+        epilog=EPILOG + POSTPROCESSING_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--model",
-        required=True,
-        action="append",
-        metavar="NAME[,NAME...]",
-        help="a model's name, or a bundle's folder; several are averaged",
     )
     parser.add_argument(
         "--input", required=True, action="append", metavar="CHANNEL=FILE", help="an input image; once per channel"
@@ -71,40 +57,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--dicom-seg", type=Path, metavar="FILE", help="of a DICOM folder, also write a DICOM SEG: .dcm"
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="default: auto")
-    parser.add_argument("--engine", choices=("auto", "openvino", "pytorch"), default="auto", help="default: auto")
-    parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads; default: all cores")
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="of the network; default: auto")
-    add_postprocessing(parser)
+    add_run_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-
-
-def add_postprocessing(parser: argparse.ArgumentParser) -> None:
-    """Add the options that change a model's postprocessing."""
-    parser.add_argument(
-        "--postprocessing",
-        choices=STRATEGIES,
-        default=SHIPPED,
-        help="how probabilities become labels; default: shipped",
-    )
-    parser.add_argument(
-        "--threshold",
-        action="append",
-        metavar="[REGION=]P",
-        help="least probability, 0.01 to 0.99; with several regions (WT, TC, ET) once per region, or one P for all",
-    )
-    parser.add_argument(
-        "--min-lesion-ml",
-        type=float,
-        metavar="ML",
-        help="smallest lesion, or smallest enhancing part of a tumor, in ml",
-    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Segment as the options say; outputs appear together at the end, or not at all."""
     inputs = parse_inputs(options.input)
-    threshold = parse_threshold(options.threshold or [])
     check_volume_path(options.output, labels=True)
     if options.probabilities is not None:
         check_volume_path(options.probabilities, labels=False)
@@ -113,22 +72,10 @@ def run(options: argparse.Namespace) -> int:
     optional = (options.probabilities, options.report, options.dicom_seg)
     paths = [options.output, *(path for path in optional if path is not None)]
     sources = [*inputs.values(), *([options.reference] if options.reference is not None else [])]
-    if options.threads is not None:
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(options.threads)
     line = ProgressLine()
     try:
         with OutputSet(paths, inputs=sources) as outputs:
-            models = [name for names in options.model for name in names.split(",")]
-            segmenter = Segmenter(
-                models,
-                device=options.device,
-                engine=options.engine,
-                threads=options.threads,
-                precision=options.precision,
-                postprocessing=options.postprocessing,
-                threshold=threshold,
-                min_lesion_ml=options.min_lesion_ml,
-            )
+            segmenter = make_segmenter(options)
             main = next(iter(match_channels(segmenter.inputs, list(inputs))))
             series = () if options.dicom_seg is None else _series_of(inputs[main], main, options.dicom_seg)
             result = segmenter.segment(
@@ -171,21 +118,6 @@ def parse_inputs(pairs: list[str]) -> dict[str, Path]:
     return inputs
 
 
-def parse_threshold(texts: list[str]) -> float | dict[str, float] | None:
-    """Return the threshold of options P or REGION=P; InputError for one that is malformed or given twice."""
-    by_region: dict[str, float] = {}
-    for text in texts:
-        region, _, number = text.rpartition("=")
-        try:
-            value = float(number)
-        except ValueError:
-            raise InputError(f"--threshold {text}: write it as 0.4, or with its region as WT=0.4.") from None
-        if region in by_region or (by_region and "" in (region, *by_region)):
-            raise InputError(f"--threshold {text}: give one number for all regions, or one for each region.")
-        by_region[region] = value
-    return by_region.get("", by_region) if by_region else None
-
-
 def _series_of(folder: Path, channel: str, output: Path) -> tuple[Path, ...]:
     """Return the files that a DICOM SEG of the main input refers to, found fit for it before anything is computed."""
     check_dicom_seg_path(output)
@@ -196,13 +128,6 @@ def _series_of(folder: Path, channel: str, output: Path) -> tuple[Path, ...]:
     files = series_files(folder)
     read_frames(files)
     return files
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
-    return number
 
 
 def _name_outputs(options: argparse.Namespace) -> dict[str, str]:
