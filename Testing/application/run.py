@@ -63,7 +63,7 @@ def start(*, width: int = 600, dark: bool = False) -> SimpleNamespace:
     window.resize(width, HEIGHT)
     window.show()
     pulse.start()
-    return SimpleNamespace(
+    return Layer(
         slicer=slicer,
         qt=qt,
         ctk=ctk,
@@ -76,6 +76,19 @@ def start(*, width: int = 600, dark: bool = False) -> SimpleNamespace:
         application=application,
         pulse=pulse,
     )
+
+
+class Layer(SimpleNamespace):
+    """What scripts know of the application; `testing` is whether it was started with --testing."""
+
+    @property
+    def testing(self) -> bool:
+        """Whether the application says that it is being tested."""
+        return bool(self.application._is_testing)
+
+    @testing.setter
+    def testing(self, is_testing: bool) -> None:
+        self.application._is_testing = is_testing
 
 
 def open_module(layer: SimpleNamespace) -> None:

@@ -1,4 +1,4 @@
-"""First use, on Slicer's own Python layer in an environment without OpenVINO: ask, decline, install, wheels, refuse.
+"""First use, as if OpenVINO were not installed: ask, decline, install, wheels, refuse.
 
 Runs where pip is recorded and not run. With LIGHTSEG_SCREENSHOTS=FOLDER, the dialog is saved there.
 """
@@ -6,15 +6,27 @@ Runs where pip is recorded and not run. With LIGHTSEG_SCREENSHOTS=FOLDER, the di
 import os
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from packaging.tags import sys_tags
 
 from LightSegLib.errors import InstallationDeclinedError, MissingDependencyError
-from LightSegLib.slicer_bridge.installer import ensure_dependencies, missing_dependencies
+from LightSegLib.slicer_bridge.installer import ensure, ensure_dependencies, missing_dependencies
 
 screenshots = os.environ.get("LIGHTSEG_SCREENSHOTS")
-assert missing_dependencies() == ["openvino>=2025.2"], "this script needs an environment without OpenVINO"
+here = ensure.here
+
+
+def here_without_openvino():
+    machine = here()
+    return replace(
+        machine, versions={name: version for name, version in machine.versions.items() if name != "openvino"}
+    )
+
+
+ensure.here = here_without_openvino
+assert missing_dependencies() == ["openvino>=2025.2"]
 
 
 def click(text, screenshot=None):

@@ -7,13 +7,23 @@ from typing import Any
 
 import slicer
 from packaging.requirements import Requirement
+from PySide6.QtCore import QTimer
 
-__all__ = ["PIP_COMMANDS", "pip_check", "pip_ensure", "pip_install"]
+__all__ = ["PIP_COMMANDS", "isPipInstallInProgress", "pip_check", "pip_ensure", "pip_install"]
+
+RUNNING_MS = 200
+"""How long an installation that was not waited for seems to take."""
+_in_background: list[bool] = []
 
 PIP_COMMANDS: list[str] = []
 """What would have been run: arguments of Python, one text a command."""
 
 Requirements = str | Requirement | Sequence[str | Requirement]
+
+
+def isPipInstallInProgress() -> bool:
+    """Return whether an installation that nobody waits for is under way."""
+    return bool(_in_background)
 
 
 def pip_check(requirements: Requirements) -> bool:
@@ -59,6 +69,9 @@ def pip_install(
     if constraints is not None:
         words += ["-c", str(constraints)]
     PIP_COMMANDS.append(" ".join(["-m", "pip", "install", *words]))
+    if not options.get("blocking", True):
+        _in_background.append(True)
+        QTimer.singleShot(RUNNING_MS, _in_background.clear)
     return None
 
 
