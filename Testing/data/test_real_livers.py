@@ -13,7 +13,7 @@ from LightSegLib.measures import compare
 SAMPLES = Path(__file__).parents[2] / "Resources" / "Samples"
 
 
-@pytest.fixture(scope="module", params=["liver-acu", "liver-pocket"])
+@pytest.fixture(scope="module", params=["liver-acu", "liver-lowrank", "liver-pocket", "liver-sat"])
 def segmenter(request: pytest.FixtureRequest) -> Segmenter:
     return Segmenter(request.param, engine="openvino")
 
