@@ -39,6 +39,9 @@ class BatchTask:
         write_job(self._job, path)
         return path
 
+    def write_inputs(self) -> None:
+        """Write nothing: the worker reads the user's own files."""
+
     def finish(self, result: dict[str, Any]) -> BatchResult:
         """Return what the batch gave."""
         return BatchResult(table=Path(result["outputs"]["table"]), counts=result["result"])

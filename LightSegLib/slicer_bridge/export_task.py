@@ -34,7 +34,7 @@ class ExportTask:
         self._files = SceneFiles({})
 
     def write(self) -> Path:
-        """Write the worker's input files and return the job's file."""
+        """Take what the worker needs from the scene, write the job's file and return it."""
         nodes = self._nodes
         segments = load_bundle(nodes.models[0]).segments
         world = world_volume(nodes.main)
@@ -48,7 +48,7 @@ class ExportTask:
         labelmap = node_grid(nodes.main).image(sitk.GetArrayFromImage(labels))
         job = DicomSegJob(
             models=nodes.models,
-            segmentation=self._files.write(labelmap, "segmentation"),
+            segmentation=self._files.add(labelmap, "segmentation"),
             sources=[str(file) for file in dicom_files(nodes.main)],
             output=str(self._path),
             corrected=nodes.is_corrected,
@@ -56,6 +56,10 @@ class ExportTask:
         path = self._files.folder / "job.json"
         write_job(job, path)
         return path
+
+    def write_inputs(self) -> None:
+        """Write the worker's input files; may be called from another thread."""
+        self._files.write()
 
     def finish(self, result: dict[str, Any]) -> Path:
         """Return the file that was written."""

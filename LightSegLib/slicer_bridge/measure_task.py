@@ -39,10 +39,10 @@ class MeasureTask:
         self._files = SceneFiles(self._nodes.inputs, self._nodes.reference)
 
     def write(self) -> Path:
-        """Write the worker's input files and return the job's file."""
+        """Take what the worker needs from the scene, write the job's file and return it."""
         nodes, files = self._nodes, self._files
         bundle = load_bundle(nodes.models[0])
-        inputs = files.write_volumes()
+        inputs = files.add_volumes()
         grid = files.main.world_grid
         labelmap = labelmap_of(self._segmentation, grid, bundle.segments, what="segmentation", may_lack=True)
         reference = None
@@ -55,11 +55,11 @@ class MeasureTask:
                 known_values=known,
                 segment_name=nodes.reference_segment,
             )
-            reference = files.write(image, REFERENCE)
+            reference = files.add(image, REFERENCE)
         job = MeasureJob(
             models=nodes.models,
             inputs=inputs,
-            segmentation=files.write(labelmap, "segmentation"),
+            segmentation=files.add(labelmap, "segmentation"),
             reference=reference,
             provenance=nodes.provenance,
             report=None if self._report is None else str(self._report),
@@ -68,6 +68,10 @@ class MeasureTask:
         path = files.folder / "job.json"
         write_job(job, path)
         return path
+
+    def write_inputs(self) -> None:
+        """Write the worker's input files; may be called from another thread."""
+        self._files.write()
 
     def finish(self, result: dict[str, Any]) -> SegmentResult:
         """Bring the tables up to date; InputError if the segmentation has left the scene meanwhile."""

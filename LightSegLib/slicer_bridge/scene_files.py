@@ -2,7 +2,8 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class SceneFiles:
         self.folder = Path(tempfile.mkdtemp(prefix="lightseg-"))
         self.worlds: dict[str, WorldVolume] = {}
         self._volumes = volumes
+        self._added: dict[Path, Callable[[], sitk.Image]] = {}
         self._nodes = {**volumes, **({} if reference is None else {REFERENCE: reference})}
 
     @property
@@ -35,22 +37,30 @@ class SceneFiles:
 
     @property
     def main(self) -> WorldVolume:
-        """The volume that the segmentation covers; after `write_volumes`."""
+        """The volume that the segmentation covers; after `add_volumes`."""
         return next(iter(self.worlds.values()))
 
-    def write_volumes(self) -> dict[str, str]:
-        """Write the volumes in world space and return their files by channel; OutputError if that fails."""
+    def add_volumes(self) -> dict[str, str]:
+        """Take the volumes in world space and return the files that `write` makes of them, by channel."""
         self.worlds = {channel: world_volume(node) for channel, node in self._volumes.items()}
-        return {channel: self.write(world.image, channel) for channel, world in self.worlds.items()}
+        return {channel: self._add(channel, partial(getattr, world, "image")) for channel, world in self.worlds.items()}
 
-    def write(self, image: sitk.Image, name: str) -> str:
-        """Write an image and return its file; OutputError if that fails."""
-        path = self._file_of(name)
-        try:
-            sitk.WriteImage(image, str(path), useCompression=False)
-        except RuntimeError as error:
-            raise OutputError(f"The temporary folder {self.folder} cannot be written to: free space on it") from error
-        return str(path)
+    def add(self, image: sitk.Image, name: str) -> str:
+        """Take an image and return the file that `write` makes of it."""
+        return self._add(name, lambda: image)
+
+    def write(self) -> None:
+        """Write what was added; it may take a while, and needs no scene, so that a thread of its own can do it.
+
+        Errors: OutputError.
+        """
+        for path, image_of in self._added.items():
+            try:
+                sitk.WriteImage(image_of(), str(path), useCompression=False)
+            except RuntimeError as error:
+                raise OutputError(
+                    f"The temporary folder {self.folder} cannot be written to: free space on it"
+                ) from error
 
     def in_words(self, text: str) -> str:
         """Name nodes instead of temporary files in a text."""
@@ -75,6 +85,11 @@ class SceneFiles:
     def clean(self) -> None:
         """Remove the folder; on Windows a file may be held open for a moment longer, then the system removes it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _add(self, name: str, image_of: Callable[[], sitk.Image]) -> str:
+        path = self._file_of(name)
+        self._added[path] = image_of
+        return str(path)
 
     def _file_of(self, name: str) -> Path:
         return self.folder / f"input-{name}.nrrd"

@@ -50,9 +50,9 @@ class SegmentTask:
         return self._files.folder
 
     def write(self) -> Path:
-        """Write the worker's input files and return the job's file."""
+        """Take what the worker needs from the scene, write the job's file and return it."""
         files, bundle = self._files, self.bundles[0]
-        inputs = files.write_volumes()
+        inputs = files.add_volumes()
         reference = None
         if self.reference is not None:
             labelmap = labelmap_of(
@@ -62,7 +62,7 @@ class SegmentTask:
                 known_values=bundle.reference_values,
                 segment_name=self.reference_segment,
             )
-            reference = files.write(labelmap, REFERENCE)
+            reference = files.add(labelmap, REFERENCE)
         job = SegmentJob(
             models=[str(bundle.folder) for bundle in self.bundles],
             inputs=inputs,
@@ -74,6 +74,10 @@ class SegmentTask:
         path = files.folder / "job.json"
         write_job(job, path)
         return path
+
+    def write_inputs(self) -> None:
+        """Write the worker's input files; may be called from another thread."""
+        self._files.write()
 
     def finish(self, result: dict[str, Any]) -> SegmentResult:
         """Show the worker's result in the scene; InputError if the input has left it meanwhile."""

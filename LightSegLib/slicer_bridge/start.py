@@ -31,7 +31,10 @@ class WrittenTask(Task[ResultT], Protocol[ResultT]):
     """A task that writes the files of its job."""
 
     def write(self) -> Path:
-        """Write the worker's input files and return the job's file."""
+        """Take what the worker needs from the scene, write the job's file and return it."""
+
+    def write_inputs(self) -> None:
+        """Write the worker's input files; may be called from another thread."""
 
 
 def start_segment(
@@ -196,7 +199,7 @@ def _ensure_engine(options: RunOptions, *, interactive: bool) -> None:
 
 def _start(task: WrittenTask[ResultT]) -> WorkerRun[ResultT]:
     try:
-        return WorkerRun(WorkerProcess(task.write()), task)
+        return WorkerRun(WorkerProcess(task.write(), before=task.write_inputs), task)
     except BaseException:
         task.clean()
         raise

@@ -17,23 +17,25 @@ __all__ = ["WorldVolume", "node_grid", "show_image", "world_volume"]
 
 @dataclass(frozen=True, eq=False)
 class WorldVolume:
-    """A volume node's image in world space (LPS), and where results on its grid belong in the scene.
+    """A volume node's voxels on a grid in world space (RAS), and where results on that grid belong in the scene.
 
-    `result_grid` and `result_transform`: the grid and the parent transform of a node that is to cover `image` voxel
-    by voxel. Under a rigid transform, or none, they are the input's own, so that the result moves along with it. Any
-    other transform changes distances: there the result stays in world space, under no transform, and its volumes are
-    those that the user sees. `resampled` tells whether the voxels are interpolated (shear, warp).
+    `array` (z, y, x) is the node's own memory where nothing had to be interpolated. `result_grid` and
+    `result_transform`: the grid and the parent transform of a node that is to cover `world_grid` voxel by voxel. Under
+    a rigid transform, or none, they are the input's own, so that the result moves along with it. Any other transform
+    changes distances: there the result stays in world space, under no transform, and its volumes are those that the
+    user sees. `resampled` tells whether the voxels are interpolated (shear, warp).
     """
 
-    image: sitk.Image
+    array: np.ndarray
+    world_grid: Grid
     result_grid: Grid
     result_transform: "slicer.vtkMRMLTransformNode | None"
     resampled: bool
 
     @property
-    def world_grid(self) -> Grid:
-        """The grid of `image`, in RAS."""
-        return Grid.of_image(self.image)
+    def image(self) -> sitk.Image:
+        """A copy of the voxels as an image in world space (LPS); for a large scan that takes a while."""
+        return self.world_grid.image(self.array)
 
 
 def node_grid(node: "slicer.vtkMRMLVolumeNode") -> Grid:
@@ -44,7 +46,7 @@ def node_grid(node: "slicer.vtkMRMLVolumeNode") -> Grid:
 
 
 def world_volume(node: "slicer.vtkMRMLScalarVolumeNode") -> WorldVolume:
-    """Return the image of a scalar volume node in world space, transforms above it applied.
+    """Return the voxels of a scalar volume node in world space, transforms above it applied.
 
     Without a transform, or under a linear one that keeps the axes at right angles, the voxels are untouched and only
     the geometry moves; under shear or a warp they are interpolated linearly on a grid of the same spacing.
@@ -55,14 +57,14 @@ def world_volume(node: "slicer.vtkMRMLScalarVolumeNode") -> WorldVolume:
     if parent.matrix is not None:
         moved = own.moved_by(parent.matrix)
         if moved.is_orthogonal:
-            image = moved.image(_voxels(image_data))
+            array = _voxels(image_data)
             if parent.is_rigid:
-                return WorldVolume(image, own, parent.node, resampled=False)
-            return WorldVolume(image, moved, None, resampled=False)
+                return WorldVolume(array, moved, own, parent.node, resampled=False)
+            return WorldVolume(array, moved, moved, None, resampled=False)
     grid = world_grid(own, parent.points_to_world(), name=f'volume "{node.GetName()}"')
     lowest = image_data.GetScalarRange()[0]
     array = reslice(image_data, own.ijk_to_ras, parent, grid, labels=False, background=lowest)
-    return WorldVolume(grid.image(array), grid, None, resampled=True)
+    return WorldVolume(array, grid, grid, None, resampled=True)
 
 
 def scalar_image_data(node: "slicer.vtkMRMLVolumeNode") -> vtk.vtkImageData:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,9 @@ import SimpleITK as sitk
 import slicer
 from conftest import head_arrays, head_matrix
 
-from LightSegLib.errors import CancelledError, EngineError, InputError
+from LightSegLib.errors import CancelledError, EngineError, InputError, OutputError
 from LightSegLib.job import MESSAGE_PREFIX, MeasureJob, SegmentJob, read_job, write_job
-from LightSegLib.slicer_bridge import process
+from LightSegLib.slicer_bridge import process, scene_files
 from LightSegLib.slicer_bridge.process import WorkerProcess, parse_line
 from LightSegLib.slicer_bridge.process_tree import descendants, kill_tree
 from LightSegLib.slicer_bridge.volumes import world_volume
@@ -209,12 +210,37 @@ def test_killing_a_tree_reaches_the_grandchildren() -> None:
     kill_tree(launcher)  # once more does no harm
 
 
+def started(run: Any) -> int:
+    """The process id of a run's worker, as soon as it has one."""
+    wait_until(lambda: run._worker.process_id is not None)
+    return run._worker.process_id
+
+
+def test_cancel_before_the_worker_has_started_starts_none(tmp_path: Path) -> None:
+    may_go_on = threading.Event()
+    worker = WorkerProcess(tmp_path / "job.json", before=lambda: may_go_on.wait(30) and None)
+    threading.Timer(0.2, may_go_on.set).start()
+    worker.kill()
+    assert worker.process_id is None and worker.messages() == [{"type": "end", "code": 1}]
+
+
+def test_a_full_disk_ends_the_run_with_its_reason(
+    logic: Any, bundle: Path, flair: FLAIR, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise RuntimeError("No space left on device")
+
+    monkeypatch.setattr(scene_files.sitk, "WriteImage", fail)
+    with pytest.raises(OutputError, match="cannot be written to: free space on it"):
+        logic.segment(model=bundle, volumes={"FLAIR": flair})
+
+
 def test_cancel_kills_the_worker_and_removes_its_files(
     logic: Any, bundle: Path, scene: slicer.vtkMRMLScene, flair: FLAIR
 ) -> None:
     nodes = scene.GetNumberOfNodes()
     run = logic.start_segment(model=bundle, volumes={"FLAIR": flair})
-    pid, folder = run._worker.process_id, run._task.folder
+    pid, folder = started(run), run._task.folder
     assert is_alive(pid) and folder.is_dir()
     run.cancel()
     assert not is_alive(pid) and not folder.exists()
@@ -251,7 +277,7 @@ def test_start_returns_at_once(logic: Any, bundle: Path, flair: FLAIR) -> None:
 
 def test_a_worker_that_dies_is_reported(logic: Any, bundle: Path, flair: FLAIR) -> None:
     run = logic.start_segment(model=bundle, volumes={"FLAIR": flair})
-    os.kill(run._worker.process_id, signal.SIGKILL)  # as the system does when memory runs out
+    os.kill(started(run), signal.SIGKILL)  # as the system does when memory runs out
     with pytest.raises(EngineError, match=r"The worker process ended unexpectedly \(exit code -9; last line"):
         run.wait()
 
