@@ -41,9 +41,9 @@ test: lint test-library test-slicer
 test-library: .venv/.ready
 	.venv/bin/python -m pytest
 
-# without a screen: Qt draws into memory
+# where nothing else is asked for, Qt draws into memory and needs no screen
 test-slicer: .venv-slicer/.ready
-	QT_QPA_PLATFORM=offscreen .venv-slicer/bin/python -m pytest Testing/slicer Testing/gui
+	QT_QPA_PLATFORM=$${QT_QPA_PLATFORM:-offscreen} .venv-slicer/bin/python -m pytest Testing/slicer Testing/gui
 
 lint: .venv/.ready
 	.venv/bin/ruff check .

@@ -41,8 +41,9 @@ class RunControls:
         self._show_button()
 
     def tell(self, text: str) -> None:
-        """Show a line below the bar."""
+        """Show a line below the bar, and keep it in the log."""
         self._status.text = text
+        self._log.appendPlainText(text)
 
     def follow(self, run: "WorkerRun[Any]", ended: "Callable[[WorkerRun[Any]], None]") -> None:
         """Show a run until it ends, then call `ended(run)`."""
