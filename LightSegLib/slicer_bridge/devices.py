@@ -24,7 +24,13 @@ class DeviceSearch:
 
     def __init__(self) -> None:
         self.gpu = ""
-        threading.Thread(target=self._look, daemon=True, name="LightSeg device search").start()
+        self._thread = threading.Thread(target=self._look, daemon=True, name="LightSeg device search")
+        self._thread.start()
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether the driver has not answered yet."""
+        return self._thread.is_alive()
 
     def entries(self) -> list[tuple[str, str]]:
         """Return (device, text) for each device that can be chosen: what `Segmenter` takes, and what was found."""
