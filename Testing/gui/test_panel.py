@@ -19,11 +19,11 @@ TRIES = 3
 
 
 def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    environment = {**os.environ}
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}  # dialogs have letters that not every locale has
     if sys.platform == "linux" and not environment.get("DISPLAY"):
         environment.setdefault("QT_QPA_PLATFORM", "offscreen")
     command = [sys.executable, str(RUN), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, timeout=600)
 
 
 @cache
